@@ -1,0 +1,250 @@
+//! Base64, DEFLATE, percent-encoding and hexadecimal, each strict and bounded; quoting for errors.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+/// Why bytes could not be decoded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodingError {
+    /// Not base64 as RFC 4648 section 4 has it: padded, no foreign characters, no stray bits.
+    #[error("it is not base64")]
+    Base64,
+    /// Not a complete DEFLATE stream (RFC 1951), or bytes follow it.
+    #[error("it is not a DEFLATE stream")]
+    Deflate,
+    /// `%` without two hexadecimal digits, or what results is not UTF-8.
+    #[error("its percent-encoding is broken")]
+    Percent,
+    /// More than this many bytes would come out.
+    #[error("it is longer than {0} bytes")]
+    TooLong(usize),
+}
+
+/// White space of XML 1.0 section 2.3, which XML Schema drops from `base64Binary`.
+const fn is_xml_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Text without leading and trailing white space of XML, for `xs:anyURI` and `xs:dateTime`, whose
+/// white space XML Schema collapses.
+pub(crate) fn trim_xml(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
+/// Decodes at most `limit` bytes, dropping XML white space first. The length is judged before any
+/// work is done.
+pub(crate) fn base64_decode(text: &str, limit: usize) -> Result<Vec<u8>, EncodingError> {
+    let clean: Cow<'_, [u8]> = match text.bytes().any(is_xml_space) {
+        false => text.as_bytes().into(),
+        true => text.bytes().filter(|byte| !is_xml_space(*byte)).collect::<Vec<_>>().into(),
+    };
+    if clean.len() / 4 > limit / 3 + 1 {
+        return Err(EncodingError::TooLong(limit));
+    }
+    STANDARD.decode(&*clean).map_err(|_| EncodingError::Base64)
+}
+
+pub(crate) fn base64_encode(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// Base64 for cookies and handles: URL alphabet, no padding.
+pub(crate) fn base64url_encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub(crate) fn base64url_decode(text: &str) -> Result<Vec<u8>, EncodingError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| EncodingError::Base64)
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        out.extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')));
+        out
+    })
+}
+
+/// Inflates raw DEFLATE to at most `limit` bytes. A bomb costs no more than the limit (CVE-2023-26483,
+/// CVE-2025-25293); bytes behind the end of the stream are refused, because nothing reads them.
+pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingError> {
+    let mut state = Decompress::new(false);
+    let mut out = Vec::with_capacity(limit.min(bytes.len().saturating_mul(4)).saturating_add(1));
+    loop {
+        let before = (state.total_in(), state.total_out());
+        let read = usize::try_from(before.0).map_err(|_| EncodingError::Deflate)?;
+        let rest = bytes.get(read..).ok_or(EncodingError::Deflate)?;
+        let status = state
+            .decompress_vec(rest, &mut out, FlushDecompress::None)
+            .map_err(|_| EncodingError::Deflate)?;
+        match status {
+            _ if out.len() > limit => return Err(EncodingError::TooLong(limit)),
+            Status::StreamEnd if usize::try_from(state.total_in()) == Ok(bytes.len()) => return Ok(out),
+            Status::StreamEnd => return Err(EncodingError::Deflate),
+            // No room was left: make some, but never more than one byte beyond the limit.
+            _ if out.len() == out.capacity() => out.reserve(out.len().min(limit + 1 - out.len())),
+            _ if before == (state.total_in(), state.total_out()) => return Err(EncodingError::Deflate),
+            _ => {}
+        }
+    }
+}
+
+/// Raw DEFLATE, for the Redirect binding (SAML Bindings 3.4.4.1).
+pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut state = Compress::new(Compression::default(), false);
+    // RFC 1951 3.2.4: a stored block costs five bytes a 65,535; this is more room than is ever used.
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 1000 + 64);
+    // Cannot fail: there is room, and no dictionary is set.
+    let _ = state.compress_vec(bytes, &mut out, FlushCompress::Finish);
+    out
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986 section 2.3.
+pub(crate) fn percent_encode(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len() + text.len() / 8), |mut out, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => {
+                let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
+                out.push('%');
+                out.extend([byte >> 4, byte & 15].map(|half| digit(half).to_ascii_uppercase()));
+            }
+        }
+        out
+    })
+}
+
+/// Decodes `application/x-www-form-urlencoded` text (`+` is a space). A broken `%` is an error, not
+/// a literal: two readers that differ over it are two parsers.
+pub(crate) fn percent_decode(text: &[u8]) -> Result<String, EncodingError> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'%' | b'+')) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        rest = match special {
+            [b'+', rest @ ..] => {
+                out.push(b' ');
+                rest
+            }
+            [_, high, low, rest @ ..] => {
+                let half = |digit: u8| char::from(digit).to_digit(16).ok_or(EncodingError::Percent);
+                let byte = half(*high)? * 16 + half(*low)?;
+                out.push(u8::try_from(byte).map_err(|_| EncodingError::Percent)?);
+                rest
+            }
+            _ => return Err(EncodingError::Percent),
+        };
+    }
+    out.extend_from_slice(rest);
+    String::from_utf8(out).map_err(|_| EncodingError::Percent)
+}
+
+/// The `name=value` pairs of a query or form, undecoded and in order.
+pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())
+    })
+}
+
+/// Text from a message, shortened and escaped so that it can stand in a log: no line breaks, no
+/// control or bidirectional characters, at most 120 characters.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Quoted(Box<str>);
+
+/// Longer than any entity ID or URL that Entra sends; short enough for one line of a log.
+const QUOTE_LIMIT: usize = 120;
+
+impl Quoted {
+    /// Shortens and escapes `text`.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let mut out: String =
+            text.chars().take(QUOTE_LIMIT).flat_map(char::escape_debug).collect();
+        if text.chars().nth(QUOTE_LIMIT).is_some() {
+            out.push('…');
+        }
+        Self(out.into())
+    }
+}
+
+impl AsRef<str> for Quoted {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Quoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Quoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_strict_but_for_xml_white_space() {
+        assert_eq!(base64_decode(" aGVs\r\n\tbG8= ", 100), Ok(b"hello".to_vec()));
+        for text in ["aGVsbG8", "aGVsbG8==", "aGVsbG9=", "aGVs-G8=", "aGVsbG8=x", "====", "=", "a"] {
+            assert_eq!(base64_decode(text, 100), Err(EncodingError::Base64), "{text}");
+        }
+    }
+
+    #[test]
+    fn too_much_base64_is_refused_before_it_is_decoded() {
+        assert_eq!(base64_decode(&"!".repeat(400), 30), Err(EncodingError::TooLong(30)));
+    }
+
+    #[test]
+    fn deflate_comes_back_and_ends_where_it_ends() {
+        let text = "SAML ".repeat(2000);
+        let packed = deflate(text.as_bytes());
+        assert!(inflate(&packed, 10_000).is_ok_and(|out| out == text.as_bytes()));
+        assert_eq!(inflate(&packed, 9_999), Err(EncodingError::TooLong(9_999)));
+        let trailing = [packed.as_slice(), b"x"].concat();
+        assert_eq!(inflate(&trailing, 10_000), Err(EncodingError::Deflate));
+        let cut = packed.get(..packed.len() - 1).unwrap_or_default();
+        assert_eq!(inflate(cut, 10_000), Err(EncodingError::Deflate));
+        assert_eq!(inflate(b"", 10), Err(EncodingError::Deflate));
+        assert_eq!(inflate(&deflate(b""), 10), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_bomb_stops_at_the_limit() {
+        let bomb = deflate(&vec![0; 8 << 20]);
+        assert_eq!(inflate(&bomb, 1000), Err(EncodingError::TooLong(1000)));
+    }
+
+    #[test]
+    fn percent_encoding_comes_back_and_broken_is_refused() {
+        let text = "https://a.example/?x=1&y='é'+~_";
+        assert_eq!(percent_decode(percent_encode(text).as_bytes()).as_deref(), Ok(text));
+        assert_eq!(percent_decode(b"a+b%20c").as_deref(), Ok("a b c"));
+        for text in ["%", "%2", "%zz", "%+1", "%ff"] {
+            assert_eq!(percent_decode(text.as_bytes()), Err(EncodingError::Percent), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quote_is_one_short_line() {
+        let quote = Quoted::new("a\nb\u{202e}\u{1b}[31m").to_string();
+        assert_eq!(quote, "`a\\nb\\u{202e}\\u{1b}[31m`");
+        assert!(Quoted::new(&"x".repeat(1000)).as_ref().chars().count() <= 121);
+    }
+}

@@ -1,0 +1,280 @@
+//! Names of the protocol as types, so that one cannot stand where another belongs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::Url;
+
+use crate::encoding::{Quoted, base64url_encode, hex};
+
+/// The text is not a value of the type it was parsed into.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{found} is no {expected}: {reason}")]
+#[non_exhaustive]
+pub struct InvalidId {
+    /// The type that refused the text.
+    pub expected: &'static str,
+    /// The text, shortened and escaped.
+    pub found: Quoted,
+    /// The rule that it breaks.
+    pub reason: &'static str,
+}
+
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct $name(Box<str>);
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                match $check(text) {
+                    Ok(()) => Ok(Self(text.into())),
+                    Err(reason) => {
+                        Err(InvalidId { expected: stringify!($name), found: Quoted::new(text), reason })
+                    }
+                }
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_type! {
+    /// The name of a SAML entity, ours or the identity provider's: a URI of at most 1024 characters
+    /// (SAML Core 8.3.6). Compared byte for byte. Entra also knows names that are no URI, such as a
+    /// bare application ID, so the form of a URI is not demanded.
+    EntityId, entity_id
+}
+
+text_type! {
+    /// Where the browser takes a message: an absolute `https` URL without user information or
+    /// fragment. Compared byte for byte, as `Recipient` and `Destination` are.
+    ///
+    /// For development over `http` there is [`danger::plain_http`](crate::danger::plain_http).
+    EndpointUrl, https_url
+}
+
+text_type! {
+    /// The `ID` of one message or assertion: an `xs:ID`, so it begins with a letter or `_`. Entra
+    /// answers AADSTS7500529 to one that begins with a digit.
+    MessageId, message_id
+}
+
+text_type! {
+    /// The opaque value that travels beside a message: at most 80 bytes (SAML Bindings 3.4.3). Ours
+    /// is random and names a pending login; it is never a URL.
+    RelayState, relay_state
+}
+
+text_type! {
+    /// A path on our own site to come back to, with query and fragment: begins with one `/`, holds
+    /// no `\`, no white space, nothing beyond ASCII, at most 512 bytes. So it cannot name another
+    /// host (an open redirect, CWE-601) or break out of a header.
+    ReturnTo, return_to
+}
+
+fn entity_id(text: &str) -> Result<(), &'static str> {
+    match text {
+        "" => Err("it is empty"),
+        _ if text.chars().count() > 1024 => Err("SAML Core 8.3.6 allows 1024 characters"),
+        _ if text.chars().any(|c| c.is_control() || c.is_whitespace()) => Err("it holds white space"),
+        _ => Ok(()),
+    }
+}
+
+fn https_url(text: &str) -> Result<(), &'static str> {
+    endpoint(text, &["https"])
+}
+
+/// Longer than any endpoint that is published; Entra allows 256 characters in a reply URL.
+const URL_LIMIT: usize = 2048;
+
+fn endpoint(text: &str, schemes: &[&str]) -> Result<(), &'static str> {
+    if text.len() > URL_LIMIT || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("it holds white space or more than 2048 characters, or is not ASCII");
+    }
+    let url = Url::parse(text).map_err(|_| "it is not an absolute URL")?;
+    match url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        _ if !schemes.contains(&url.scheme()) => Err("only https is allowed"),
+        _ if !url.has_host() => Err("it names no host"),
+        // `https:/a` and `https:\\a` parse, but are not what is compared and written.
+        _ if !text.to_ascii_lowercase().starts_with(&format!("{}://", url.scheme())) => {
+            Err("the scheme must be followed by //")
+        }
+        true => Err("it has a fragment or user information"),
+        false => Ok(()),
+    }
+}
+
+fn message_id(text: &str) -> Result<(), &'static str> {
+    let mut chars = text.chars();
+    let start = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
+    match start && chars.all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
+        // Nobody's IDs are longer; they become keys of the replay cache.
+        true if text.len() <= 256 => Ok(()),
+        true => Err("it is longer than 256 bytes"),
+        false => Err("an xs:ID begins with a letter or _, and goes on with letters, digits, . - _"),
+    }
+}
+
+fn relay_state(text: &str) -> Result<(), &'static str> {
+    match text {
+        "" => Err("it is empty"),
+        _ if text.len() > 80 => Err("SAML Bindings 3.4.3 allows 80 bytes"),
+        _ if text.chars().any(char::is_control) => Err("it holds control characters"),
+        _ => Ok(()),
+    }
+}
+
+fn return_to(text: &str) -> Result<(), &'static str> {
+    let bytes = text.as_bytes();
+    match bytes {
+        _ if bytes.len() > 512 => Err("it is longer than 512 bytes"),
+        _ if !bytes.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\') => {
+            Err("it holds white space, a backslash, or more than ASCII")
+        }
+        [b'/', b'/', ..] => Err("it names a host"),
+        [b'/', ..] => Ok(()),
+        _ => Err("it must begin with /"),
+    }
+}
+
+impl EndpointUrl {
+    /// `http` as well; named `danger` where the public sees it.
+    pub(crate) fn with_plain_http(text: &str) -> Result<Self, InvalidId> {
+        match endpoint(text, &["https", "http"]) {
+            Ok(()) => Ok(Self(text.into())),
+            Err(reason) => {
+                Err(InvalidId { expected: "EndpointUrl", found: Quoted::new(text), reason })
+            }
+        }
+    }
+
+    /// The path that a request to this endpoint has, without the query.
+    pub(crate) fn path(&self) -> &str {
+        let after_scheme = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let path = after_scheme.find('/').and_then(|at| after_scheme.get(at..)).unwrap_or("/");
+        path.split_once('?').map_or(path, |(path, _)| path)
+    }
+
+    /// The endpoint beside this one: the last segment of the path becomes `name`.
+    pub(crate) fn sibling(&self, name: &str) -> Self {
+        let whole = self.0.split_once('?').map_or(&*self.0, |(url, _)| url);
+        match whole.rsplit_once('/') {
+            Some((parent, _)) if !parent.ends_with('/') => Self(format!("{parent}/{name}").into()),
+            _ => Self(format!("{whole}/{name}").into()),
+        }
+    }
+
+    /// The endpoint below this one.
+    pub(crate) fn child(&self, name: &str) -> Self {
+        let whole = self.0.split_once('?').map_or(&*self.0, |(url, _)| url);
+        Self(format!("{}/{name}", whole.trim_end_matches('/')).into())
+    }
+
+    /// Scheme, host and port: what a `form-action` of a content security policy names.
+    pub(crate) fn origin(&self) -> &str {
+        let host = self.0.find("://").map_or(0, |at| at + 3);
+        let end = self.0.get(host..).and_then(|rest| rest.find(['/', '?']));
+        self.0.get(..end.map_or(self.0.len(), |end| host + end)).unwrap_or(&self.0)
+    }
+}
+
+impl MessageId {
+    /// `_` and 160 random bits in hexadecimal: an `xs:ID` by construction, and more than the 128
+    /// bits that SAML Core 1.3.4 asks for.
+    pub(crate) fn from_random(bytes: [u8; 20]) -> Self {
+        Self(format!("_{}", hex(&bytes)).into())
+    }
+
+    /// What an identity provider wrote, of which only equality matters.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        *self.0 == *text
+    }
+}
+
+impl RelayState {
+    /// 128 random bits: opaque, unguessable, and short enough for any identity provider.
+    pub(crate) fn from_random(bytes: [u8; 16]) -> Self {
+        Self(base64url_encode(&bytes).into())
+    }
+}
+
+/// The front page of our own site.
+impl Default for ReturnTo {
+    fn default() -> Self {
+        Self("/".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_an_absolute_https_url() {
+        for text in ["https://app.example", "https://app.example:8443/saml/acs?tenant=1"] {
+            assert!(text.parse::<EndpointUrl>().is_ok(), "{text}");
+        }
+        for text in [
+            "", "/acs", "http://app.example/acs", "javascript:alert(1)", "data:text/html,x",
+            "https:app.example", "https:/app.example", "https:\\\\app.example", "https://",
+            "https://u@app.example/", "https://u:p@app.example/", "https://app.example/#x",
+            "https://app.example/a b", "https://app.example/\n", "ftp://app.example/",
+            " https://app.example/", "https://app.example/é",
+        ] {
+            assert!(text.parse::<EndpointUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_neighbours_of_an_endpoint_are_found() {
+        let acs: EndpointUrl = "https://app.example/saml/acs?x=1".parse().expect("a URL");
+        assert_eq!(acs.path(), "/saml/acs");
+        assert_eq!(acs.sibling("login").as_ref(), "https://app.example/saml/login");
+        assert_eq!(acs.origin(), "https://app.example");
+        let root: EndpointUrl = "https://app.example".parse().expect("a URL");
+        assert_eq!(root.path(), "/");
+        assert_eq!(root.sibling("login").as_ref(), "https://app.example/login");
+        assert_eq!(root.child("acs").as_ref(), "https://app.example/acs");
+        assert_eq!(root.origin(), "https://app.example");
+    }
+
+    #[test]
+    fn a_return_path_cannot_leave_the_site() {
+        for text in ["/", "/after?x=1#f", "/a//b", "/%2F/x"] {
+            assert!(text.parse::<ReturnTo>().is_ok(), "{text}");
+        }
+        for text in [
+            "", "after", "//evil.example", "/\\evil.example", "\\\\evil", "https://evil.example",
+            "javascript:alert(1)", "/\t/evil.example", "/a\r\nSet-Cookie: x", " /", "/é", "?x",
+        ] {
+            assert!(text.parse::<ReturnTo>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_ncnames() {
+        assert!("_a.b-1".parse::<MessageId>().is_ok());
+        assert!("idACB318BD-F2B7-49E0-8340B56C81928DA0".parse::<MessageId>().is_ok());
+        for text in ["", "1a", "-a", "a:b", "a b", "a#b", "a'b"] {
+            assert!(text.parse::<MessageId>().is_err(), "{text:?}");
+        }
+        let ours = MessageId::from_random([255; 20]);
+        assert_eq!(ours.as_ref().parse(), Ok(ours));
+    }
+}

@@ -1,0 +1,8 @@
+//! Sign-in with Microsoft Entra ID, or any SAML 2.0 identity provider.
+#![allow(dead_code, missing_docs)] // WIP
+mod encoding;
+mod ids;
+mod time;
+pub mod saml;
+pub use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo};
+pub use crate::time::UnixTime;

@@ -1,0 +1,233 @@
+//! The name and the attributes of a person, as an assertion states them.
+
+use std::ops::Range;
+
+/// A `NameID`: what the identity provider calls the person (SAML Core 2.2.3).
+///
+/// Entra writes a user principal name here by default. It can change and be given to somebody else:
+/// key your users by [`entra::UserKey`](crate::entra::UserKey) where you can.
+#[derive(Clone, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct NameId {
+    /// The name itself. For the format `persistent` it is compared with case.
+    pub value: String,
+    /// `Format`; absent means unspecified.
+    pub format: Option<String>,
+    /// `NameQualifier`.
+    pub name_qualifier: Option<String>,
+    /// `SPNameQualifier`.
+    pub sp_name_qualifier: Option<String>,
+}
+
+impl NameId {
+    /// A name with the format that the identity provider gave, and no qualifiers.
+    #[must_use]
+    pub fn new(value: impl Into<String>, format: Option<&str>) -> Self {
+        Self {
+            value: value.into(),
+            format: format.map(str::to_owned),
+            name_qualifier: None,
+            sp_name_qualifier: None,
+        }
+    }
+}
+
+/// Prints the format only: the value names a person.
+impl std::fmt::Debug for NameId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NameId").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+/// The attributes of a person, in the order of the assertion.
+///
+/// A name may occur several times, and each attribute may have several values: nothing is merged
+/// and nothing wins. `Debug` prints names, never values.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Attributes {
+    /// Names and values, end to end: one allocation for all.
+    text: String,
+    entries: Vec<Entry>,
+    values: Vec<Range<usize>>,
+}
+
+#[derive(Clone, Eq, PartialEq)]
+struct Entry {
+    name: Range<usize>,
+    format: Option<Range<usize>>,
+    friendly_name: Option<Range<usize>>,
+    values: Range<usize>,
+}
+
+impl Attributes {
+    /// All attributes, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Attribute<'_>> {
+        self.entries.iter().map(|entry| Attribute { all: self, entry })
+    }
+
+    /// The values of every attribute with this `Name`, in order. Compared byte for byte.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.iter().filter(move |attribute| attribute.name() == name).flat_map(|a| a.values())
+    }
+
+    /// Whether an attribute with this `Name` came, with or without values.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|attribute| attribute.name() == name)
+    }
+
+    /// The single value of the attribute with this `Name`: `None` if there is none, and also if
+    /// there are several, because neither the first nor the last is the right one.
+    #[must_use]
+    pub fn single(&self, name: &str) -> Option<&str> {
+        let mut values = self.values(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// How many attributes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn with_capacity(text: usize, attributes: usize) -> Self {
+        Self {
+            text: String::with_capacity(text),
+            entries: Vec::with_capacity(attributes),
+            values: Vec::with_capacity(attributes),
+        }
+    }
+
+    /// Begins an attribute; [`push_value`](Self::push_value) adds to it.
+    pub(crate) fn push(&mut self, name: &str, format: Option<&str>, friendly_name: Option<&str>) {
+        let entry = Entry {
+            name: self.keep(name),
+            format: format.map(|text| self.keep(text)),
+            friendly_name: friendly_name.map(|text| self.keep(text)),
+            values: self.values.len()..self.values.len(),
+        };
+        self.entries.push(entry);
+    }
+
+    /// Adds a value to the attribute that was pushed last.
+    pub(crate) fn push_value(&mut self, value: &str) {
+        let value = self.keep(value);
+        self.values.push(value);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.values.end = self.values.len();
+        }
+    }
+
+    fn keep(&mut self, text: &str) -> Range<usize> {
+        let start = self.text.len();
+        self.text.push_str(text);
+        start..self.text.len()
+    }
+
+    fn text(&self, range: &Range<usize>) -> &str {
+        self.text.get(range.clone()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter().map(|attribute| attribute.name())).finish()
+    }
+}
+
+/// One `Attribute` of an assertion (SAML Core 2.7.3.1).
+#[derive(Clone, Copy)]
+pub struct Attribute<'a> {
+    all: &'a Attributes,
+    entry: &'a Entry,
+}
+
+impl<'a> Attribute<'a> {
+    /// `Name`; for Entra the URI of a claim, or whatever the administrator typed.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.all.text(&self.entry.name)
+    }
+
+    /// `NameFormat`; Entra sends none by default.
+    #[must_use]
+    pub fn name_format(&self) -> Option<&'a str> {
+        self.entry.format.as_ref().map(|range| self.all.text(range))
+    }
+
+    /// `FriendlyName`; Entra sends none.
+    #[must_use]
+    pub fn friendly_name(&self) -> Option<&'a str> {
+        self.entry.friendly_name.as_ref().map(|range| self.all.text(range))
+    }
+
+    /// The text of each `AttributeValue`, in order.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
+        let all = self.all;
+        let values = all.values.get(self.entry.values.clone()).unwrap_or_default();
+        values.iter().map(|range| all.text(range))
+    }
+}
+
+/// Prints the name, never values.
+impl std::fmt::Debug for Attribute<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Attribute").field(&self.name()).finish()
+    }
+}
+
+/// What an assertion says of a person: the name and the attributes.
+///
+/// Comes from [`Login::claims`](crate::sp::Login::claims); nothing unverified has claims.
+#[derive(Clone, Copy, Debug)]
+pub struct Claims<'a> {
+    name_id: &'a NameId,
+    attributes: &'a Attributes,
+}
+
+impl<'a> Claims<'a> {
+    pub(crate) fn new(name_id: &'a NameId, attributes: &'a Attributes) -> Self {
+        Self { name_id, attributes }
+    }
+
+    /// The name of the person.
+    #[must_use]
+    pub fn name_id(&self) -> &'a NameId {
+        self.name_id
+    }
+
+    /// The attributes of the person.
+    #[must_use]
+    pub fn attributes(&self) -> &'a Attributes {
+        self.attributes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_keep_order_and_repeat() {
+        let mut attributes = Attributes::default();
+        attributes.push("role", None, Some("Role"));
+        attributes.push_value("a");
+        attributes.push_value("b");
+        attributes.push("mail", None, None);
+        attributes.push_value("x@y.example");
+        attributes.push("role", None, None);
+        attributes.push_value("c");
+        assert_eq!(attributes.values("role").collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(attributes.single("mail"), Some("x@y.example"));
+        assert_eq!(attributes.single("role"), None);
+        assert_eq!(attributes.single("none"), None);
+        assert_eq!(attributes.iter().map(|a| a.values().len()).collect::<Vec<_>>(), [2, 1, 1]);
+        assert_eq!(format!("{attributes:?}"), r#"["role", "mail", "role"]"#);
+    }
+}

@@ -1,0 +1,277 @@
+//! The one clock type. Nothing below the `http` floor asks for the current time.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+///
+/// Read from and written as `xs:dateTime` (which RFC 3339 is a part of). A fraction finer than a
+/// millisecond is cut off: an end moves earlier by less than a millisecond, never later.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct UnixTime(u64);
+
+const MILLIS_PER_DAY: u64 = 86_400_000;
+
+impl UnixTime {
+    /// Whole seconds since 1970.
+    #[must_use]
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Whole seconds since 1970.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This much later; stops at the end of time.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+
+    /// This much earlier; stops at 1970.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(span)))
+    }
+
+    /// How long ago `earlier` was; zero if it was not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Written as `xs:dateTime` in UTC; with milliseconds only if there are any.
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil_from_days(self.0 / MILLIS_PER_DAY);
+        let of_day = self.0 % MILLIS_PER_DAY;
+        let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+        let (second, milli) = (of_day / 1000 % 60, of_day % 1000);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        match milli {
+            0 => f.write_str("Z"),
+            _ => write!(f, ".{milli:03}Z"),
+        }
+    }
+}
+
+/// The text is not an instant that SAML allows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not an xs:dateTime with a time zone, such as 2026-01-31T12:00:00Z, from 1970 on")]
+#[non_exhaustive]
+pub struct InvalidTime;
+
+/// Reads `xs:dateTime` with a time zone. SAML Core 1.3.3 asks for UTC; an explicit offset names the
+/// same instant without doubt and is taken, a missing zone is not. Leap seconds and `24:00:00` are
+/// refused.
+impl FromStr for UnixTime {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        let mut rest = Cursor(text.as_bytes());
+        let year = rest.number(4)?;
+        let month = rest.after(b'-')?.number(2)?;
+        let day = rest.after(b'-')?.number(2)?;
+        let hour = rest.after(b'T')?.number(2)?;
+        let minute = rest.after(b':')?.number(2)?;
+        let second = rest.after(b':')?.number(2)?;
+        let fraction = rest.fraction()?;
+        let (west, offset) = rest.offset()?;
+        let real_day = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day);
+        if year < 1970 || !real_day || hour > 23 || minute > 59 || second > 59 {
+            return Err(InvalidTime);
+        }
+        let days = days_from_civil(year, month, day);
+        let local = (days * 86_400 + hour * 3600 + minute * 60 + second) * 1000 + fraction;
+        let utc = if west { local.checked_add(offset) } else { local.checked_sub(offset) };
+        utc.map(Self).ok_or(InvalidTime)
+    }
+}
+
+struct Cursor<'a>(&'a [u8]);
+
+impl Cursor<'_> {
+    fn after(&mut self, byte: u8) -> Result<&mut Self, InvalidTime> {
+        match self.0.split_first() {
+            Some((first, rest)) if *first == byte => {
+                self.0 = rest;
+                Ok(self)
+            }
+            _ => Err(InvalidTime),
+        }
+    }
+
+    fn digit(&mut self) -> Option<u64> {
+        let (first, rest) = self.0.split_first()?;
+        let digit = first.is_ascii_digit().then(|| u64::from(first - b'0'))?;
+        self.0 = rest;
+        Some(digit)
+    }
+
+    fn number(&mut self, digits: u32) -> Result<u64, InvalidTime> {
+        (0..digits).try_fold(0, |sum, _| Ok(sum * 10 + self.digit().ok_or(InvalidTime)?))
+    }
+
+    /// Milliseconds. Entra has sent three and seven digits; whatever is finer is cut off.
+    fn fraction(&mut self) -> Result<u64, InvalidTime> {
+        if self.after(b'.').is_err() {
+            return Ok(0);
+        }
+        let (mut sum, mut unit) = (self.digit().ok_or(InvalidTime)? * 100, 10);
+        while let Some(digit) = self.digit() {
+            sum += digit * unit;
+            unit /= 10;
+        }
+        Ok(sum)
+    }
+
+    /// Whether west of Greenwich, and by how many milliseconds. XML Schema 3.2.7: at most 14 hours.
+    fn offset(&mut self) -> Result<(bool, u64), InvalidTime> {
+        let (west, span) = match self.0 {
+            [b'Z'] => return Ok((false, 0)),
+            [sign @ (b'+' | b'-'), rest @ ..] => (*sign == b'-', rest),
+            _ => return Err(InvalidTime),
+        };
+        self.0 = span;
+        let hours = self.number(2)?;
+        let minutes = self.after(b':')?.number(2)?;
+        match self.0.is_empty() && minutes < 60 && hours * 60 + minutes <= 14 * 60 {
+            true => Ok((west, (hours * 60 + minutes) * 60_000)),
+            false => Err(InvalidTime),
+        }
+    }
+}
+
+fn days_in(year: u64, month: u64) -> u64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01 in the proleptic Gregorian calendar, counted in years that begin in March
+/// so that the leap day comes last.
+fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    // 719,468 days lie between 0000-03-01 and 1970-01-01.
+    year * 365 + year / 4 - year / 100 + year / 400 + of_year - 719_468
+}
+
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+/// The instants between which a statement holds: `NotBefore <= now < NotOnOrAfter` (SAML Core
+/// 2.5.1.2). An absent bound does not bound.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Validity {
+    pub(crate) not_before: Option<UnixTime>,
+    pub(crate) not_on_or_after: Option<UnixTime>,
+}
+
+/// On which side of a [`Validity`] an instant lies.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Outside {
+    TooEarly(UnixTime),
+    TooLate(UnixTime),
+}
+
+impl Validity {
+    /// Whether it holds at `now`, when the two clocks may differ by `skew` either way.
+    pub(crate) fn must_hold_at(self, now: UnixTime, skew: Duration) -> Result<(), Outside> {
+        match (self.not_before, self.not_on_or_after) {
+            (Some(start), _) if now.plus(skew) < start => Err(Outside::TooEarly(start)),
+            (_, Some(end)) if now.minus(skew) >= end => Err(Outside::TooLate(end)),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for text in [
+            "1970-01-01T00:00:00Z",
+            "2000-02-29T23:59:59.999Z",
+            "2023-11-17T18:39:30Z",
+            "2100-03-01T00:00:00.001Z",
+            "9999-12-31T23:59:59.999Z",
+        ] {
+            assert_eq!(text.parse::<UnixTime>().map(|time| time.to_string()).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn a_known_instant_has_its_known_number() {
+        let time = "2025-11-12T21:54:21.4685321Z".parse();
+        assert_eq!(time, Ok(UnixTime::from_millis(1_762_984_461_468)));
+    }
+
+    #[test]
+    fn an_offset_names_the_same_instant() {
+        let utc = "2026-03-01T00:30:00Z".parse::<UnixTime>();
+        assert_eq!("2026-03-01T02:00:00+01:30".parse(), utc);
+        assert_eq!("2026-02-28T23:30:00-01:00".parse(), utc);
+    }
+
+    #[test]
+    fn what_is_no_instant_is_refused() {
+        for text in [
+            "", "Z", "2026-03-01", "2026-03-01T00:00:00", "2026-03-01 00:00:00Z",
+            "2026-03-01T00:00:00z", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z", "2026-01-00T00:00:00Z", "2026-03-01T24:00:00Z",
+            "2026-03-01T00:60:00Z", "2026-03-01T00:00:60Z", "2026-03-01T16=7:00:00Z",
+            "2026-03-01T00:00:00.Z", "2026-03-01T00:00:00+1:00", "2026-03-01T00:00:00+14:01",
+            "2026-03-01T00:00:00ZZ", " 2026-03-01T00:00:00Z", "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:00+01:00", "02026-03-01T00:00:00Z", "-2026-03-01T00:00:00Z",
+        ] {
+            assert_eq!(text.parse::<UnixTime>(), Err(InvalidTime), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_end_is_outside_and_the_start_is_inside() {
+        let at = UnixTime::from_secs;
+        let validity = Validity { not_before: Some(at(100)), not_on_or_after: Some(at(200)) };
+        let none = Duration::ZERO;
+        assert_eq!(validity.must_hold_at(at(99), none), Err(Outside::TooEarly(at(100))));
+        assert_eq!(validity.must_hold_at(at(100), none), Ok(()));
+        assert_eq!(validity.must_hold_at(at(200), none), Err(Outside::TooLate(at(200))));
+        assert_eq!(validity.must_hold_at(at(209), Duration::from_secs(10)), Ok(()));
+        assert_eq!(validity.must_hold_at(at(90), Duration::from_secs(10)), Ok(()));
+    }
+}
