@@ -1,5 +1,38 @@
 //! The messages of SAML 2.0 that a service provider reads and writes.
 
+mod assertion;
 mod attributes;
+mod authn_request;
+mod binding;
+mod idp_metadata;
+mod response;
+mod sp_metadata;
 
+pub use assertion::{Assertion, AuthnStatement};
+pub(crate) use assertion::SubjectConfirmation;
 pub use attributes::{Attribute, Attributes, Claims, NameId};
+pub use authn_request::{AuthnRequest, Comparison};
+pub use binding::{BindingError, Outgoing, POST_FORM_SCRIPT_SHA256, PostForm, PostedResponse};
+pub(crate) use binding::{FORM_LIMIT, post, redirect};
+pub(crate) use authn_request::Envelope as AuthnRequestEnvelope;
+pub(crate) use idp_metadata::Scheme;
+pub use idp_metadata::{Binding, IdentityProvider, MetadataError, MetadataTrust};
+pub use response::{MessageError, Status};
+pub(crate) use response::Envelope;
+pub use sp_metadata::{Contact, ContactType, Organization};
+pub(crate) use sp_metadata::SpMetadata;
+
+/// SAML Core 1.2: protocol messages.
+pub(crate) const SAMLP: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
+/// SAML Core 1.2: assertions.
+pub(crate) const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
+/// SAML Metadata 1.1.
+const MD: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
+/// SAML Bindings 3.5.
+pub(crate) const HTTP_POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
+/// SAML Bindings 3.4.
+const HTTP_REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
+/// SAML Core 8.3.6: the name of a SAML entity.
+pub(crate) const ENTITY_FORMAT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
+/// XML Encryption.
+const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";

@@ -1,0 +1,291 @@
+//! The key, the dates and the thumbprints of an X.509 certificate.
+
+use std::borrow::Cow;
+
+use x509_parser::der_parser::asn1_rs::FromDer;
+use x509_parser::oid_registry as oid;
+use x509_parser::prelude::X509Certificate;
+use x509_parser::x509::SubjectPublicKeyInfo;
+
+use super::{DigestMethod, KeyKind, PublicKey, digest};
+use crate::encoding::{Quoted, base64_decode, base64_encode, hex};
+use crate::time::{UnixTime, Validity};
+
+/// A certificate that an administrator or trusted metadata named.
+///
+/// Only its key is trusted, and only because somebody pinned it. There is no chain to build: Entra
+/// signs with self-signed certificates without extensions, and a public authority's word would not
+/// make a key that of the identity provider (CVE-2015-1796).
+#[derive(Clone, Eq, PartialEq)]
+pub struct Certificate {
+    der: Box<[u8]>,
+    key: PublicKey,
+    not_before: UnixTime,
+    not_after: UnixTime,
+    sha1: Box<str>,
+    sha256: Box<str>,
+    subject: Quoted,
+}
+
+/// Larger than any certificate that signs SAML; Entra's have 750 bytes.
+const CERTIFICATE_LIMIT: usize = 16 * 1024;
+
+/// More than any file that somebody pastes; Entra knows two or three keys at a time.
+const MAX_CERTIFICATES: usize = 64;
+
+/// Why the input is no certificate or key that can be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// There is no certificate in the input.
+    #[error("the input holds no certificate: neither PEM, nor base64, nor DER")]
+    NoCertificate,
+    /// There are several where one is wanted.
+    #[error("the input holds {found} certificates where one is wanted")]
+    Several {
+        /// How many.
+        found: usize,
+    },
+    /// The input is or holds a private key, which has no business where a certificate is wanted.
+    #[error("the input holds a private key where a certificate is wanted")]
+    IsPrivateKey,
+    /// Not an X.509 certificate in DER, or bytes follow it.
+    #[error("the certificate cannot be read as X.509")]
+    Malformed,
+    /// The key is of a kind that is not used here.
+    #[error("the certificate {subject} has a key of a kind that is not supported: {kind}")]
+    UnsupportedKey {
+        /// The name in the certificate.
+        subject: Quoted,
+        /// The algorithm.
+        kind: Quoted,
+    },
+    /// The key is too small or otherwise unsafe (NIST SP 800-131A; Bleichenbacher 2006).
+    #[error("the certificate {subject} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at least 65537 are wanted, it has {bits} bits")]
+    WeakKey {
+        /// The name in the certificate.
+        subject: Quoted,
+        /// Bits of the modulus.
+        bits: usize,
+    },
+    /// Not an RSA private key that can be used.
+    #[error("the input is not an unencrypted RSA private key of 2048 to 4096 bits in PKCS#8 or PKCS#1")]
+    PrivateKey,
+}
+
+impl CertificateError {
+    /// A name that stays the same from release to release.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoCertificate => "certificate.missing",
+            Self::Several { .. } => "certificate.several",
+            Self::IsPrivateKey => "certificate.is_private_key",
+            Self::Malformed => "certificate.malformed",
+            Self::UnsupportedKey { .. } => "certificate.unsupported_key",
+            Self::WeakKey { .. } => "certificate.weak_key",
+            Self::PrivateKey => "certificate.invalid_private_key",
+        }
+    }
+}
+
+impl Certificate {
+    /// Reads one certificate, as people paste it: PEM with any wrapping and any text around it, bare
+    /// base64, or DER.
+    ///
+    /// # Errors
+    /// When there is none, or more than one, or its key cannot be used.
+    pub fn parse(input: &[u8]) -> Result<Self, CertificateError> {
+        let mut all = Self::parse_all(input)?;
+        match (all.pop(), all.len()) {
+            (Some(only), 0) => Ok(only),
+            (_, others) => Err(CertificateError::Several { found: others + 1 }),
+        }
+    }
+
+    /// As [`parse`](Self::parse), for a file that holds several.
+    ///
+    /// # Errors
+    /// When there is none, or one of them cannot be used.
+    pub fn parse_all(input: &[u8]) -> Result<Vec<Self>, CertificateError> {
+        if input.len() > CERTIFICATE_LIMIT * MAX_CERTIFICATES {
+            return Err(CertificateError::Malformed);
+        }
+        let text = input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input);
+        // DER begins with a SEQUENCE of more than 127 bytes, which is no UTF-8.
+        let Ok(text) = std::str::from_utf8(text) else {
+            return Self::from_der(input).map(|one| vec![one]);
+        };
+        if text.contains("PRIVATE KEY-----") {
+            return Err(CertificateError::IsPrivateKey);
+        }
+        let blocks: Vec<&str> = pem_blocks(text).take(MAX_CERTIFICATES).collect();
+        match blocks.is_empty() {
+            false => blocks.into_iter().map(Self::from_base64).collect(),
+            true if text.trim().is_empty() => Err(CertificateError::NoCertificate),
+            true => match Self::from_base64(text) {
+                Err(CertificateError::Malformed) if !looks_like_base64(text) => {
+                    Err(CertificateError::NoCertificate)
+                }
+                other => other.map(|one| vec![one]),
+            },
+        }
+    }
+
+    /// Reads base64, as metadata has it: with or without line breaks, some with PEM armour inside.
+    pub(crate) fn from_base64(text: &str) -> Result<Self, CertificateError> {
+        let body = pem_blocks(text).next().unwrap_or(text);
+        // Copied out of terminals and wikis it has no-break spaces and escaped line breaks.
+        let body: Cow<'_, str> = match body.contains(['\u{a0}', '\\']) {
+            true => body.replace('\u{a0}', " ").replace("\\r", "").replace("\\n", "").into(),
+            false => body.into(),
+        };
+        let der = base64_decode(&body, CERTIFICATE_LIMIT).map_err(|_| CertificateError::Malformed)?;
+        Self::from_der(&der)
+    }
+
+    /// Reads DER.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        let malformed = |_| CertificateError::Malformed;
+        let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
+        if !rest.is_empty() || der.len() > CERTIFICATE_LIMIT {
+            return Err(CertificateError::Malformed);
+        }
+        let subject = Quoted::new(&parsed.subject().to_string());
+        let seconds = |time: i64| u64::try_from(time).map(UnixTime::from_secs);
+        let validity = parsed.validity();
+        Ok(Self {
+            der: der.into(),
+            key: public_key(parsed.public_key(), &subject)?,
+            not_before: seconds(validity.not_before.timestamp()).unwrap_or_default(),
+            not_after: seconds(validity.not_after.timestamp()).map_err(malformed)?,
+            sha1: thumbprint(DigestMethod::Sha1, der),
+            sha256: thumbprint(DigestMethod::Sha256, der),
+            subject,
+        })
+    }
+
+    /// SHA-1 of the certificate, 40 hexadecimal digits in upper case, as the Entra admin center
+    /// shows it under *Thumbprint*. For display and search only: nothing is trusted by it.
+    #[must_use]
+    pub fn thumbprint_sha1(&self) -> &str {
+        &self.sha1
+    }
+
+    /// SHA-256 of the certificate, 64 hexadecimal digits in upper case.
+    #[must_use]
+    pub fn thumbprint_sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// The first second at which it is valid.
+    #[must_use]
+    pub fn not_before(&self) -> UnixTime {
+        self.not_before
+    }
+
+    /// The last second at which it is valid.
+    #[must_use]
+    pub fn not_after(&self) -> UnixTime {
+        self.not_after
+    }
+
+    /// Whom it names, for display.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        self.subject.as_ref()
+    }
+
+    /// The certificate in DER.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    pub(crate) fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    pub(crate) fn to_base64(&self) -> String {
+        base64_encode(&self.der)
+    }
+
+    /// RFC 5280 4.1.2.5: `notAfter` is the last second inside, so the end is one second later.
+    pub(crate) fn validity(&self) -> Validity {
+        let end = self.not_after.plus(std::time::Duration::from_secs(1));
+        Validity { not_before: Some(self.not_before), not_on_or_after: Some(end) }
+    }
+}
+
+/// Prints the subject, the dates and the thumbprint.
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Certificate")
+            .field("subject", &self.subject)
+            .field("not_after", &self.not_after.to_string())
+            .field("thumbprint_sha256", &self.sha256)
+            .finish_non_exhaustive()
+    }
+}
+
+fn thumbprint(method: DigestMethod, der: &[u8]) -> Box<str> {
+    hex(digest(method, der).as_ref()).to_ascii_uppercase().into()
+}
+
+/// SHA-256 thumbprint of a certificate that a message encloses, to tell an administrator who signed
+/// it. Nothing is read from it.
+pub(crate) fn thumbprint_of_base64(text: &str) -> Option<Box<str>> {
+    base64_decode(text, CERTIFICATE_LIMIT).ok().map(|der| thumbprint(DigestMethod::Sha256, &der))
+}
+
+/// What stands between the armour lines (RFC 7468), whatever stands around them.
+fn pem_blocks(text: &str) -> impl Iterator<Item = &str> {
+    text.split("-----BEGIN ").skip(1).filter_map(|block| {
+        let (label, rest) = block.split_once("-----")?;
+        let (body, _) = rest.split_once("-----END ")?;
+        matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE").then_some(body)
+    })
+}
+
+fn looks_like_base64(text: &str) -> bool {
+    text.trim_start().starts_with("MI")
+}
+
+fn public_key(spki: &SubjectPublicKeyInfo<'_>, subject: &Quoted) -> Result<PublicKey, CertificateError> {
+    let unsupported = |kind: &str| CertificateError::UnsupportedKey {
+        subject: subject.clone(),
+        kind: Quoted::new(kind),
+    };
+    let bytes: &[u8] = &spki.subject_public_key.data;
+    let algorithm = &spki.algorithm.algorithm;
+    let curve = || spki.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
+    let kind = match algorithm {
+        found if *found == oid::OID_PKCS1_RSAENCRYPTION => rsa_key(spki, subject)?,
+        found if *found == oid::OID_KEY_TYPE_EC_PUBLIC_KEY => match (curve(), bytes.len()) {
+            (Some(curve), 65) if curve == oid::OID_EC_P256 => KeyKind::P256,
+            (Some(curve), 97) if curve == oid::OID_NIST_EC_P384 => KeyKind::P384,
+            (curve, _) => {
+                let name = curve.map_or_else(|| "without a name".into(), |oid| oid.to_id_string());
+                return Err(unsupported(&format!("curve {name}")));
+            }
+        },
+        found if *found == oid::OID_SIG_ED25519 && bytes.len() == 32 => KeyKind::Ed25519,
+        found => return Err(unsupported(&found.to_id_string())),
+    };
+    Ok(PublicKey { kind, bytes: bytes.into() })
+}
+
+fn rsa_key(spki: &SubjectPublicKeyInfo<'_>, subject: &Quoted) -> Result<KeyKind, CertificateError> {
+    let Ok(x509_parser::public_key::PublicKey::RSA(key)) = spki.parsed() else {
+        return Err(CertificateError::Malformed);
+    };
+    let modulus = key.modulus.iter().skip_while(|byte| **byte == 0);
+    let bits = modulus.clone().next().map_or(0, |first| {
+        modulus.count() * 8 - usize::try_from(first.leading_zeros()).unwrap_or(0)
+    });
+    let safe_exponent = key.try_exponent().is_ok_and(|e| e >= 65_537 && e % 2 == 1);
+    match (2048..=8192).contains(&bits) && safe_exponent {
+        true => Ok(KeyKind::Rsa),
+        false => Err(CertificateError::WeakKey { subject: subject.clone(), bits }),
+    }
+}

@@ -1,0 +1,169 @@
+//! The backend: the only file that names ring.
+
+use ::ring::rand::SecureRandom as _;
+use ::ring::{aead, digest as hash, rand, rsa, signature};
+
+use super::{
+    CertificateError, DigestMethod, KeyKind, NoRandomness, PublicKey, SecureRandom, SignatureMethod,
+};
+use crate::encoding::base64_decode;
+
+/// Randomness from the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct SystemRandom;
+
+impl SecureRandom for SystemRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        rand::SystemRandom::new().fill(bytes).map_err(|_| NoRandomness)
+    }
+}
+
+/// Hashes `bytes`.
+pub(crate) fn digest(method: DigestMethod, bytes: &[u8]) -> impl AsRef<[u8]> + use<> {
+    let algorithm = match method {
+        DigestMethod::Sha1 => &hash::SHA1_FOR_LEGACY_USE_ONLY,
+        DigestMethod::Sha256 => &hash::SHA256,
+        DigestMethod::Sha384 => &hash::SHA384,
+        DigestMethod::Sha512 => &hash::SHA512,
+    };
+    hash::digest(algorithm, bytes)
+}
+
+/// Whether two digests are equal. Both are public, so the time it takes tells nothing.
+pub(crate) fn digests_equal(a: &[u8], b: &[u8]) -> bool {
+    a == b
+}
+
+/// Whether `key` made `signed` over `message`. A key of another kind than the method's never did.
+pub(crate) fn verify(method: SignatureMethod, key: &PublicKey, message: &[u8], signed: &[u8]) -> bool {
+    let algorithm: &dyn signature::VerificationAlgorithm = match method {
+        SignatureMethod::RsaSha1 => &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        SignatureMethod::RsaSha256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+        SignatureMethod::RsaSha384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+        SignatureMethod::RsaSha512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+        SignatureMethod::RsaPssSha256 => &signature::RSA_PSS_2048_8192_SHA256,
+        SignatureMethod::RsaPssSha384 => &signature::RSA_PSS_2048_8192_SHA384,
+        SignatureMethod::RsaPssSha512 => &signature::RSA_PSS_2048_8192_SHA512,
+        // RFC 9231 2.3.6: r and s of fixed length, end to end; not the ASN.1 of X.509.
+        SignatureMethod::EcdsaP256Sha256 => &signature::ECDSA_P256_SHA256_FIXED,
+        SignatureMethod::EcdsaP384Sha384 => &signature::ECDSA_P384_SHA384_FIXED,
+        SignatureMethod::Ed25519 => &signature::ED25519,
+    };
+    method.key_kind() == key.kind
+        && signature::UnparsedPublicKey::new(algorithm, &key.bytes).verify(message, signed).is_ok()
+}
+
+/// An RSA key of ours that signs what we send, with RSA-SHA256.
+///
+/// `Debug` prints no part of it, and it cannot be cloned or serialized.
+pub struct SigningKey(rsa::KeyPair);
+
+impl SigningKey {
+    /// Reads PKCS#8 (`BEGIN PRIVATE KEY`) or PKCS#1 (`BEGIN RSA PRIVATE KEY`), as PEM or DER. The
+    /// key must have 2048 to 4096 bits.
+    ///
+    /// # Errors
+    /// When it is no such key, or is encrypted.
+    pub fn parse(input: &[u8]) -> Result<Self, CertificateError> {
+        let der = match std::str::from_utf8(input).ok().and_then(pem_body) {
+            Some(body) => base64_decode(body, input.len()).map_err(|_| CertificateError::PrivateKey)?,
+            None => input.to_vec(),
+        };
+        rsa::KeyPair::from_pkcs8(&der)
+            .or_else(|_| rsa::KeyPair::from_der(&der))
+            .map(Self)
+            .map_err(|_| CertificateError::PrivateKey)
+    }
+
+    /// The public half, as `RSAPublicKey` in DER.
+    pub(crate) fn public_key(&self) -> PublicKey {
+        PublicKey { kind: KeyKind::Rsa, bytes: self.0.public().as_ref().into() }
+    }
+
+    /// Signs with RSA-SHA256 (PKCS#1 v1.5), which is deterministic; the randomness only blinds.
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, NoRandomness> {
+        let mut out = vec![0; self.0.public().modulus_len()];
+        self.0
+            .sign(&signature::RSA_PKCS1_SHA256, &rand::SystemRandom::new(), message, &mut out)
+            .map(|()| out)
+            .map_err(|_| NoRandomness)
+    }
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKey([redacted])")
+    }
+}
+
+fn pem_body(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("-----BEGIN ")?;
+    let (label, rest) = rest.split_once("-----")?;
+    let (body, _) = rest.split_once("-----END ")?;
+    matches!(label, "PRIVATE KEY" | "RSA PRIVATE KEY").then_some(body)
+}
+
+/// A key for AES-256-GCM.
+pub(crate) struct SealingKey(aead::LessSafeKey);
+
+/// Bytes that sealing adds: a nonce of 96 bits in front and a tag of 128 bits behind.
+const NONCE: usize = aead::NONCE_LEN;
+
+impl SealingKey {
+    pub(crate) fn new(bytes: &[u8; 32]) -> Option<Self> {
+        let key = aead::UnboundKey::new(&aead::AES_256_GCM, bytes).ok()?;
+        Some(Self(aead::LessSafeKey::new(key)))
+    }
+
+    /// Encrypts `plain` and binds it to `context`. With random nonces a key is good for 2³² cookies
+    /// (NIST SP 800-38D 8.3).
+    pub(crate) fn seal(
+        &self,
+        rng: &dyn SecureRandom,
+        context: &[u8],
+        plain: &[u8],
+    ) -> Result<Vec<u8>, NoRandomness> {
+        let mut nonce = [0; NONCE];
+        rng.fill(&mut nonce)?;
+        let mut body = plain.to_vec();
+        let used = aead::Nonce::assume_unique_for_key(nonce);
+        self.0
+            .seal_in_place_append_tag(used, aead::Aad::from(context), &mut body)
+            .map_err(|_| NoRandomness)?;
+        Ok([nonce.as_slice(), &body].concat())
+    }
+
+    /// Decrypts what [`seal`](Self::seal) made in the same `context`, and nothing else.
+    pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, body) = sealed.split_first_chunk::<NONCE>()?;
+        let nonce = aead::Nonce::assume_unique_for_key(*nonce);
+        let mut body = body.to_vec();
+        let plain = self.0.open_in_place(nonce, aead::Aad::from(context), &mut body).ok()?.len();
+        body.truncate(plain);
+        Some(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_only_with_the_same_key_and_context() {
+        let key = SealingKey::new(&[1; 32]).expect("32 bytes");
+        let other = SealingKey::new(&[2; 32]).expect("32 bytes");
+        let sealed = key.seal(&SystemRandom, b"name", b"secret").expect("randomness");
+        assert_eq!(key.open(b"name", &sealed).as_deref(), Some(b"secret".as_slice()));
+        assert_eq!(key.open(b"other", &sealed), None);
+        assert_eq!(other.open(b"name", &sealed), None);
+        for at in 0..sealed.len() {
+            let mut broken = sealed.clone();
+            if let Some(byte) = broken.get_mut(at) {
+                *byte ^= 1;
+            }
+            assert_eq!(key.open(b"name", &broken), None, "byte {at}");
+        }
+        assert_eq!(key.open(b"name", b"short"), None);
+    }
+}

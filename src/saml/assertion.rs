@@ -1,0 +1,298 @@
+//! Reads an assertion out of signed octets.
+
+use super::response::version;
+use super::{Attributes, MessageError, NameId, SAML, SAMLP};
+use crate::dsig::Signed;
+use crate::encoding::{Quoted, trim_xml};
+use crate::ids::MessageId;
+use crate::time::{UnixTime, Validity};
+use crate::xml::{Children, Document, Element, Limits, XmlError};
+
+/// What the identity provider says of a person (SAML Core 2.3.3). Authentic by construction: its
+/// one constructor takes octets that a trusted key has signed.
+#[derive(Clone, Debug)]
+pub struct Assertion {
+    id: MessageId,
+    issue_instant: UnixTime,
+    pub(crate) issuer: Issuer,
+    pub(crate) name_id: Option<NameId>,
+    pub(crate) confirmations: Vec<SubjectConfirmation>,
+    pub(crate) conditions: Option<Conditions>,
+    authn_statements: Vec<AuthnStatement>,
+    attributes: Attributes,
+}
+
+/// `Issuer`, with its `Format`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Issuer {
+    pub(crate) name: String,
+    pub(crate) format: Option<String>,
+}
+
+impl Issuer {
+    pub(crate) fn read(element: Element<'_>) -> Result<Self, XmlError> {
+        let format = element.attribute("Format").map(str::to_owned);
+        Ok(Self { name: element.text()?.to_owned(), format })
+    }
+}
+
+/// `SubjectConfirmation` with its data (SAML Core 2.4.1.1, 2.4.1.2).
+#[derive(Clone, Debug)]
+pub(crate) struct SubjectConfirmation {
+    pub(crate) method: String,
+    /// Whether there is a `SubjectConfirmationData`.
+    pub(crate) has_data: bool,
+    pub(crate) recipient: Option<String>,
+    pub(crate) in_response_to: Option<String>,
+    pub(crate) validity: Validity,
+}
+
+/// `Conditions` (SAML Core 2.5.1).
+#[derive(Clone, Debug)]
+pub(crate) struct Conditions {
+    pub(crate) validity: Validity,
+    /// Each restriction must name us; inside one, any name will do (SAML Core 2.5.1.4).
+    pub(crate) audiences: Vec<Vec<String>>,
+    pub(crate) one_time_use: bool,
+}
+
+/// How and when the person was authenticated (SAML Core 2.7.2).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct AuthnStatement {
+    /// When. Entra's sessions live for months, so this can be days ago.
+    pub authn_instant: UnixTime,
+    /// The session at the identity provider, for logout. Entra's is the ID of the assertion.
+    pub session_index: Option<String>,
+    /// When our session must end; Entra does not say.
+    pub session_not_on_or_after: Option<UnixTime>,
+    /// How. Entra says `Password` even after multi-factor authentication; see
+    /// [`entra::did_mfa`](crate::entra::did_mfa).
+    pub context_class: Option<String>,
+}
+
+/// Canonical octets are longer than what was sent: `<a/>` becomes `<a></a>`, `>` becomes `&gt;`.
+const OCTETS: Limits = Limits { bytes: 4 * Limits::MESSAGE.bytes, ..Limits::MESSAGE };
+
+impl Assertion {
+    /// Reads the assertion that was signed, or the one in the response that was.
+    pub(crate) fn from_signed(signed: &Signed) -> Result<Self, MessageError> {
+        let document = Document::parse_str(signed.octets(), &OCTETS)?;
+        let root = document.root();
+        if root.is(SAML, "Assertion") {
+            return Self::read(root);
+        }
+        if !root.is(SAMLP, "Response") {
+            return Err(MessageError::UnexpectedMessage { found: root.quoted() });
+        }
+        let mut assertions = root.elements().filter(|child| child.is(SAML, "Assertion"));
+        match (assertions.next(), assertions.count()) {
+            (Some(only), 0) => Self::read(only),
+            (first, others) => {
+                Err(MessageError::AssertionCount { found: usize::from(first.is_some()) + others })
+            }
+        }
+    }
+
+    fn read(element: Element<'_>) -> Result<Self, MessageError> {
+        version(element)?;
+        let id = element.required("ID")?.parse().map_err(|_| element.invalid("ID"))?;
+        let issue_instant = instant(element, element.required("IssueInstant")?)?;
+        let mut parts = element.children()?;
+        let issuer = Issuer::read(parts.one(SAML, "Issuer")?)?;
+        let (name_id, confirmations) = match parts.optional(SAML, "Subject") {
+            Some(subject) => read_subject(subject)?,
+            None => (None, Vec::new()),
+        };
+        let conditions = parts.optional(SAML, "Conditions").map(read_conditions).transpose()?;
+        parts.optional(SAML, "Advice"); // carries no authority (SAML Core 2.6.1): never read
+        let mut assertion = Self {
+            id,
+            issue_instant,
+            issuer,
+            name_id,
+            confirmations,
+            conditions,
+            authn_statements: Vec::with_capacity(1),
+            attributes: Attributes::default(),
+        };
+        assertion.read_statements(parts)?;
+        Ok(assertion)
+    }
+
+    /// Statements come in any order: Entra sends `AttributeStatement` first.
+    fn read_statements(&mut self, mut parts: Children<'_>) -> Result<(), MessageError> {
+        loop {
+            if let Some(statement) = parts.optional(SAML, "AuthnStatement") {
+                self.authn_statements.push(read_authn_statement(statement)?);
+            } else if let Some(statement) = parts.optional(SAML, "AttributeStatement") {
+                read_attributes(statement, &mut self.attributes)?;
+            } else if parts.optional(SAML, "AuthzDecisionStatement").is_none()
+                && parts.optional(SAML, "Statement").is_none()
+            {
+                return Ok(parts.end()?);
+            }
+        }
+    }
+
+    /// Its `ID`.
+    #[must_use]
+    pub fn id(&self) -> &MessageId {
+        &self.id
+    }
+
+    /// Who made it: the entity ID of the identity provider.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer.name
+    }
+
+    /// When it was made, by the clock of the identity provider.
+    #[must_use]
+    pub fn issue_instant(&self) -> UnixTime {
+        self.issue_instant
+    }
+
+    /// How and when the person was authenticated; at least one for a login.
+    #[must_use]
+    pub fn authn_statements(&self) -> &[AuthnStatement] {
+        &self.authn_statements
+    }
+
+    /// The attributes of the person.
+    #[must_use]
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Whether the identity provider asks that it is not kept (SAML Core 2.5.1.5). Every assertion
+    /// is used once here, with or without this.
+    #[must_use]
+    pub fn one_time_use(&self) -> bool {
+        self.conditions.as_ref().is_some_and(|conditions| conditions.one_time_use)
+    }
+}
+
+fn instant(element: Element<'_>, text: &str) -> Result<UnixTime, XmlError> {
+    trim_xml(text).parse().map_err(|_| element.invalid("dateTime with a time zone"))
+}
+
+fn validity(element: Element<'_>) -> Result<Validity, XmlError> {
+    let bound = |name| element.attribute(name).map(|text| instant(element, text)).transpose();
+    Ok(Validity { not_before: bound("NotBefore")?, not_on_or_after: bound("NotOnOrAfter")? })
+}
+
+fn owned(element: Element<'_>, attribute: &str) -> Option<String> {
+    element.attribute(attribute).map(str::to_owned)
+}
+
+/// SAML Core 2.4.1: one identifier, then confirmations.
+fn read_subject(element: Element<'_>) -> Result<(Option<NameId>, Vec<SubjectConfirmation>), MessageError> {
+    let mut parts = element.children()?;
+    let name_id = identifier(&mut parts)?.map(read_name_id).transpose()?;
+    let mut confirmations = Vec::with_capacity(1);
+    while let Some(confirmation) = parts.optional(SAML, "SubjectConfirmation") {
+        confirmations.push(read_confirmation(confirmation)?);
+    }
+    parts.end()?;
+    Ok((name_id, confirmations))
+}
+
+/// `NameID`; the other two of SAML Core 2.2 cannot be read.
+fn identifier<'d>(parts: &mut Children<'d>) -> Result<Option<Element<'d>>, MessageError> {
+    if let Some(encrypted) = parts.optional(SAML, "EncryptedID") {
+        return Err(MessageError::Encrypted { what: encrypted.quoted() });
+    }
+    Ok(parts.optional(SAML, "NameID"))
+}
+
+fn read_name_id(element: Element<'_>) -> Result<NameId, XmlError> {
+    let mut name = NameId::new(element.text()?, element.attribute("Format"));
+    name.name_qualifier = owned(element, "NameQualifier");
+    name.sp_name_qualifier = owned(element, "SPNameQualifier");
+    Ok(name)
+}
+
+fn read_confirmation(element: Element<'_>) -> Result<SubjectConfirmation, MessageError> {
+    let method = element.required("Method")?.to_owned();
+    let mut parts = element.children()?;
+    identifier(&mut parts)?;
+    let data = parts.optional(SAML, "SubjectConfirmationData");
+    parts.end()?;
+    Ok(SubjectConfirmation {
+        method,
+        has_data: data.is_some(),
+        recipient: data.and_then(|data| owned(data, "Recipient")),
+        in_response_to: data.and_then(|data| owned(data, "InResponseTo")),
+        validity: data.map(validity).transpose()?.unwrap_or_default(),
+    })
+}
+
+fn read_conditions(element: Element<'_>) -> Result<Conditions, MessageError> {
+    let mut conditions =
+        Conditions { validity: validity(element)?, audiences: Vec::new(), one_time_use: false };
+    let mut parts = element.children()?;
+    while let Some(condition) = parts.any() {
+        match condition.local_name() {
+            _ if condition.namespace() != SAML => return Err(unknown(condition)),
+            "AudienceRestriction" => conditions.audiences.push(read_audiences(condition)?),
+            "OneTimeUse" => conditions.one_time_use = true,
+            "ProxyRestriction" => {} // binds whoever issues assertions in turn (SAML Core 2.5.1.6)
+            _ => return Err(unknown(condition)),
+        }
+    }
+    Ok(conditions)
+}
+
+fn unknown(condition: Element<'_>) -> MessageError {
+    MessageError::UnknownCondition { found: Quoted::new(condition.local_name()) }
+}
+
+fn read_audiences(element: Element<'_>) -> Result<Vec<String>, XmlError> {
+    let mut parts = element.children()?;
+    let mut audiences = vec![parts.one(SAML, "Audience")?.text()?.to_owned()];
+    while let Some(audience) = parts.optional(SAML, "Audience") {
+        audiences.push(audience.text()?.to_owned());
+    }
+    parts.end().map(|()| audiences)
+}
+
+fn read_authn_statement(element: Element<'_>) -> Result<AuthnStatement, XmlError> {
+    let mut parts = element.children()?;
+    parts.optional(SAML, "SubjectLocality");
+    let mut context = parts.one(SAML, "AuthnContext")?.children()?;
+    parts.end()?;
+    let class = context.optional(SAML, "AuthnContextClassRef").map(Element::text).transpose()?;
+    let end = element.attribute("SessionNotOnOrAfter");
+    Ok(AuthnStatement {
+        authn_instant: instant(element, element.required("AuthnInstant")?)?,
+        session_index: owned(element, "SessionIndex"),
+        session_not_on_or_after: end.map(|text| instant(element, text)).transpose()?,
+        context_class: class.map(|text| trim_xml(text).to_owned()),
+    })
+}
+
+fn read_attributes(statement: Element<'_>, out: &mut Attributes) -> Result<(), MessageError> {
+    let mut parts = statement.children()?;
+    while let Some(attribute) = parts.any() {
+        if attribute.is(SAML, "EncryptedAttribute") {
+            return Err(MessageError::Encrypted { what: attribute.quoted() });
+        }
+        if !attribute.is(SAML, "Attribute") {
+            let (parent, found) = (statement.quoted(), attribute.quoted());
+            return Err(XmlError::UnexpectedElement { parent, found }.into());
+        }
+        let name = attribute.required("Name")?;
+        out.push(name, attribute.attribute("NameFormat"), attribute.attribute("FriendlyName"));
+        let mut values = attribute.children()?;
+        while let Some(value) = values.optional(SAML, "AttributeValue") {
+            // A value made of elements (eduPersonTargetedID has one) is no text: it is passed over.
+            match value.elements().next() {
+                None => out.push_value(value.text()?),
+                Some(_) => drop(value.children()?),
+            }
+        }
+        values.end()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Our own metadata, for the identity provider to import (SAML Metadata 2.3, 2.4.4).
+
+use super::{HTTP_POST, MD, SAMLP};
+use crate::crypto::{Certificate, NoRandomness, SigningKey};
+use crate::dsig::{DS, Placement, SignatureStyle, sign_element};
+use crate::ids::{EndpointUrl, EntityId};
+use crate::xml::Writer;
+
+/// Who runs the service (SAML Metadata 2.3.2.1).
+#[derive(Clone, Debug)]
+pub struct Organization {
+    name: String,
+    display_name: String,
+    url: EndpointUrl,
+    language: String,
+}
+
+impl Organization {
+    /// Its name, its name for people to read, and its page; in English.
+    #[must_use]
+    pub fn new(name: impl Into<String>, display_name: impl Into<String>, url: EndpointUrl) -> Self {
+        Self { name: name.into(), display_name: display_name.into(), url, language: "en".into() }
+    }
+
+    /// In another language (an `xml:lang` such as `de`).
+    #[must_use]
+    pub fn in_language(mut self, language: impl Into<String>) -> Self {
+        self.language = language.into();
+        self
+    }
+}
+
+/// What a contact is for (SAML Metadata 2.3.2.2).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ContactType {
+    /// Whom an administrator asks when something does not work.
+    Technical,
+    /// Whom a person asks.
+    Support,
+    /// Whom a manager asks.
+    Administrative,
+    /// Who sends the bill.
+    Billing,
+    /// Anybody else.
+    Other,
+}
+
+impl ContactType {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Technical => "technical",
+            Self::Support => "support",
+            Self::Administrative => "administrative",
+            Self::Billing => "billing",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Somebody to turn to (SAML Metadata 2.3.2.2).
+#[derive(Clone, Debug)]
+pub struct Contact {
+    kind: ContactType,
+    name: Option<String>,
+    email: String,
+}
+
+impl Contact {
+    /// An e-mail address, without `mailto:`.
+    #[must_use]
+    pub fn new(kind: ContactType, email: impl Into<String>) -> Self {
+        Self { kind, name: None, email: email.into() }
+    }
+
+    /// With a name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+}
+
+/// What our metadata says. There is no `validUntil`: metadata that ends by itself is an outage.
+#[derive(Debug)]
+pub(crate) struct SpMetadata<'a> {
+    pub(crate) entity_id: &'a EntityId,
+    pub(crate) acs: &'a EndpointUrl,
+    pub(crate) requests_signed: bool,
+    pub(crate) signing: &'a [Certificate],
+    pub(crate) encryption: &'a [Certificate],
+    pub(crate) organization: Option<&'a Organization>,
+    pub(crate) contacts: &'a [Contact],
+    pub(crate) name_id_formats: &'a [String],
+}
+
+impl SpMetadata<'_> {
+    /// The document, in the order of the schema.
+    pub(crate) fn to_xml(&self, id: Option<&str>) -> String {
+        let mut out = Writer::new();
+        out.start("md:EntityDescriptor")
+            .attribute("xmlns:md", MD)
+            .optional("ID", id)
+            .attribute("entityID", self.entity_id.as_ref())
+            .start("md:SPSSODescriptor")
+            .attribute("AuthnRequestsSigned", if self.requests_signed { "true" } else { "false" })
+            .attribute("WantAssertionsSigned", "true")
+            .attribute("protocolSupportEnumeration", SAMLP);
+        for (purpose, certificates) in [("signing", self.signing), ("encryption", self.encryption)] {
+            for certificate in certificates {
+                write_key(&mut out, purpose, certificate);
+            }
+        }
+        for format in self.name_id_formats {
+            out.leaf("md:NameIDFormat", format);
+        }
+        out.start("md:AssertionConsumerService")
+            .attribute("Binding", HTTP_POST)
+            .attribute("Location", self.acs.as_ref())
+            .attribute("index", "0")
+            .attribute("isDefault", "true")
+            .end()
+            .end();
+        if let Some(organization) = self.organization {
+            write_organization(&mut out, organization);
+        }
+        for contact in self.contacts {
+            write_contact(&mut out, contact);
+        }
+        out.finish()
+    }
+
+    /// As [`to_xml`](Self::to_xml), with a signature over the whole.
+    pub(crate) fn to_signed_xml(
+        &self,
+        id: &str,
+        key: &SigningKey,
+        certificate: &Certificate,
+    ) -> Result<Option<String>, NoRandomness> {
+        let xml = self.to_xml(Some(id));
+        sign_element(&xml, Placement::First, SignatureStyle::Prefixed, key, certificate)
+    }
+}
+
+fn write_key(out: &mut Writer, purpose: &str, certificate: &Certificate) {
+    out.start("md:KeyDescriptor").attribute("use", purpose);
+    out.start("ds:KeyInfo").attribute("xmlns:ds", DS).start("ds:X509Data");
+    out.leaf("ds:X509Certificate", &certificate.to_base64());
+    out.end().end().end();
+}
+
+fn write_organization(out: &mut Writer, organization: &Organization) {
+    out.start("md:Organization");
+    for (name, text) in [
+        ("md:OrganizationName", organization.name.as_str()),
+        ("md:OrganizationDisplayName", &organization.display_name),
+        ("md:OrganizationURL", organization.url.as_ref()),
+    ] {
+        out.start(name).attribute("xml:lang", &organization.language).text(text).end();
+    }
+    out.end();
+}
+
+fn write_contact(out: &mut Writer, contact: &Contact) {
+    out.start("md:ContactPerson").attribute("contactType", contact.kind.as_str());
+    if let Some(name) = &contact.name {
+        out.leaf("md:GivenName", name);
+    }
+    out.leaf("md:EmailAddress", &format!("mailto:{}", contact.email)).end();
+}

@@ -1,0 +1,238 @@
+//! Exclusive XML Canonicalization 1.0, without comments (W3C Recommendation of 18 July 2002).
+
+use super::{Attribute, Declaration, Document, Element, Kind, Node, Span, XmlError, to_usize};
+
+/// Writes the canonical form of `apex` to `out`, leaving out the element `without` (the enveloped
+/// signature, XML Signature 6.6.4) and everything in it.
+///
+/// `prefixes` is the `InclusiveNamespaces PrefixList`; `#default` in it names the default namespace.
+///
+/// # Errors
+/// When a namespace URI is relative: such a document has no canonical form (Canonical XML 1.0
+/// section 1.3), and a verifier that went on with nothing would digest nothing (CVE-2025-66475).
+pub(crate) fn canonicalize(
+    apex: Element<'_>,
+    without: Option<Element<'_>>,
+    prefixes: &[&str],
+    out: &mut String,
+) -> Result<(), XmlError> {
+    let document = apex.document;
+    let mut walk =
+        Walk { document, apex: apex.index, prefixes, rendered: Vec::new(), open: Vec::new(), out };
+    let skip = without.map(|element| element.index);
+    let mut index = apex.index;
+    let last = document.node(index).end;
+    while index < last {
+        let current = document.node(index);
+        walk.close_before(index);
+        match current.kind {
+            _ if Some(index) == skip => {
+                index = current.end;
+                continue;
+            }
+            Kind::Element => walk.start(index, current)?,
+            Kind::Text => escape_text(document.str(current.local), walk.out),
+            Kind::Comment => {}
+        }
+        index += 1;
+    }
+    walk.close_before(last);
+    Ok(())
+}
+
+struct Walk<'d, 'o> {
+    document: &'d Document<'d>,
+    apex: u32,
+    prefixes: &'d [&'d str],
+    /// Declarations written by the elements that are open, innermost last.
+    rendered: Vec<(Span, Span)>,
+    /// Elements that are open, each with how many declarations were rendered before it.
+    open: Vec<(u32, usize)>,
+    out: &'o mut String,
+}
+
+impl<'d> Walk<'d, '_> {
+    /// Writes the end tags of the elements that end before node `index`.
+    fn close_before(&mut self, index: u32) {
+        while let Some((open, rendered)) = self.open.last().copied() {
+            let element = self.document.node(open);
+            if element.end > index {
+                return;
+            }
+            self.out.push_str("</");
+            self.name(element.prefix, element.local);
+            self.out.push('>');
+            self.rendered.truncate(rendered);
+            self.open.pop();
+        }
+    }
+
+    fn name(&mut self, prefix: Span, local: Span) {
+        if prefix.len > 0 {
+            self.out.push_str(self.document.str(prefix));
+            self.out.push(':');
+        }
+        self.out.push_str(self.document.str(local));
+    }
+
+    fn start(&mut self, index: u32, element: &'d Node) -> Result<(), XmlError> {
+        let document = self.document;
+        if declarations(document, element).iter().any(|declaration| declaration.relative) {
+            let element = Element::new(document, index).quoted();
+            return Err(XmlError::RelativeNamespace { element });
+        }
+        self.out.push('<');
+        self.name(element.prefix, element.local);
+        self.open.push((index, self.rendered.len()));
+        self.namespaces(index, element);
+        self.attributes(element);
+        self.out.push('>');
+        Ok(())
+    }
+
+    /// Section 3 of the recommendation: what the element visibly uses, and what the list names,
+    /// where no ancestor in the output has rendered the same.
+    fn namespaces(&mut self, index: u32, element: &'d Node) {
+        let document = self.document;
+        let first = self.rendered.len();
+        self.render(element.prefix, uri_span(document, element.namespace), first);
+        for attribute in attributes(document, element) {
+            if attribute.prefix.len > 0 {
+                self.render(attribute.prefix, uri_span(document, attribute.namespace), first);
+            }
+        }
+        for prefix in self.prefixes {
+            let prefix = if *prefix == "#default" { "" } else { prefix };
+            // Below the apex only a declaration of its own can differ from what was rendered.
+            let found = match index == self.apex {
+                true => in_scope(document, index, prefix),
+                false => declared(document, element, prefix),
+            };
+            if let Some(declaration) = found {
+                self.render(declaration.prefix, declaration.uri, first);
+            }
+        }
+        let new = self.rendered.get_mut(first..).unwrap_or_default();
+        new.sort_unstable_by(|a, b| document.str(a.0).cmp(document.str(b.0)));
+        for at in first..self.rendered.len() {
+            let Some((prefix, uri)) = self.rendered.get(at).copied() else { continue };
+            self.out.push_str(if prefix.len > 0 { " xmlns:" } else { " xmlns" });
+            self.out.push_str(document.str(prefix));
+            self.out.push_str("=\"");
+            escape_attribute(document.str(uri), self.out);
+            self.out.push('"');
+        }
+    }
+
+    /// Notes a declaration for output, unless it is in force already. From `first` on stand those
+    /// of the element under work.
+    fn render(&mut self, prefix: Span, uri: Span, first: usize) {
+        let document = self.document;
+        let (name, value) = (document.str(prefix), document.str(uri));
+        if name == "xml" {
+            return; // section 3: never declared, always known
+        }
+        let in_force = self.rendered.iter().rposition(|(known, _)| document.str(*known) == name);
+        let known = match in_force {
+            Some(at) if at >= first => true,
+            Some(at) => self.rendered.get(at).is_some_and(|(_, uri)| document.str(*uri) == value),
+            // Nothing in force is the same as the empty default namespace.
+            None => value.is_empty(),
+        };
+        if !known {
+            self.rendered.push((prefix, uri));
+        }
+    }
+
+    /// Canonical XML 1.0 section 2.3: by namespace URI, then by local name.
+    fn attributes(&mut self, element: &'d Node) {
+        let document = self.document;
+        let list = attributes(document, element);
+        let key = |found: &Attribute| (document.uri(found.namespace), document.str(found.local));
+        let sorted = list.is_sorted_by_key(key);
+        let mut order: Vec<&Attribute> = Vec::new();
+        if !sorted {
+            order.extend(list);
+            order.sort_unstable_by_key(|found| key(found));
+        }
+        let unsorted = if sorted { list } else { &[] };
+        for attribute in unsorted.iter().chain(order) {
+            self.out.push(' ');
+            self.name(attribute.prefix, attribute.local);
+            self.out.push_str("=\"");
+            escape_attribute(document.str(attribute.value), self.out);
+            self.out.push('"');
+        }
+    }
+}
+
+fn attributes<'d>(document: &'d Document<'_>, element: &Node) -> &'d [Attribute] {
+    let (first, last) = element.attributes;
+    document.attributes.get(to_usize(first)..to_usize(last)).unwrap_or_default()
+}
+
+fn declarations<'d>(document: &'d Document<'_>, element: &Node) -> &'d [Declaration] {
+    let (first, last) = element.declarations;
+    document.declarations.get(to_usize(first)..to_usize(last)).unwrap_or_default()
+}
+
+fn uri_span(document: &Document<'_>, namespace: u32) -> Span {
+    let index = namespace.checked_sub(super::NS_BASE).map_or(usize::MAX, to_usize);
+    document.declarations.get(index).map_or(Span::default(), |declaration| declaration.uri)
+}
+
+/// The declaration of `prefix` that the element itself has.
+fn declared(document: &Document<'_>, element: &Node, prefix: &str) -> Option<Declaration> {
+    let list = declarations(document, element).iter();
+    list.copied().find(|declaration| document.str(declaration.prefix) == prefix)
+}
+
+/// The declaration of `prefix` in force at an element: its own or that of the nearest ancestor.
+fn in_scope(document: &Document<'_>, index: u32, prefix: &str) -> Option<Declaration> {
+    let mut at = index;
+    loop {
+        let element = document.node(at);
+        match declared(document, element, prefix) {
+            Some(found) => return Some(found),
+            None if at == 0 => return None,
+            None => at = element.parent,
+        }
+    }
+}
+
+/// Canonical XML 1.0 section 2.3, text nodes.
+fn escape_text(text: &str, out: &mut String) {
+    escape(text, out, |byte| match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        b'\r' => Some("&#xD;"),
+        _ => None,
+    });
+}
+
+/// Canonical XML 1.0 section 2.3, attribute nodes.
+fn escape_attribute(text: &str, out: &mut String) {
+    escape(text, out, |byte| match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'"' => Some("&quot;"),
+        b'\t' => Some("&#x9;"),
+        b'\n' => Some("&#xA;"),
+        b'\r' => Some("&#xD;"),
+        _ => None,
+    });
+}
+
+/// Copies `text`, with what `replace` says in the place of single bytes (ASCII only).
+pub(super) fn escape(text: &str, out: &mut String, replace: impl Fn(u8) -> Option<&'static str>) {
+    let mut copied = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if let Some(replacement) = replace(byte) {
+            out.push_str(text.get(copied..at).unwrap_or_default());
+            out.push_str(replacement);
+            copied = at + 1;
+        }
+    }
+    out.push_str(text.get(copied..).unwrap_or_default());
+}

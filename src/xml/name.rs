@@ -1,0 +1,64 @@
+//! The productions `Char`, `Name` and `QName` of XML 1.0 (fifth edition) and Namespaces in XML 1.0.
+
+/// `NameStartChar` without the colon (XML 1.0 production 4).
+fn starts_name(c: char) -> bool {
+    matches!(c,
+        'A'..='Z' | 'a'..='z' | '_'
+        | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
+        | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}'
+        | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}'
+        | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
+}
+
+/// `NameChar` without the colon (XML 1.0 production 4a).
+fn continues_name(c: char) -> bool {
+    starts_name(c)
+        || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}'
+            | '\u{203F}'..='\u{2040}')
+}
+
+/// `NCName` (Namespaces in XML production 4).
+pub(super) fn is_ncname(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(starts_name) && chars.all(continues_name)
+}
+
+/// Prefix and local part of a `QName` (Namespaces in XML production 7); the prefix may be empty.
+pub(super) fn split_qname(text: &str) -> Option<(&str, &str)> {
+    let (prefix, local) = match text.split_once(':') {
+        Some((prefix, local)) if is_ncname(prefix) => (prefix, local),
+        Some(_) => return None,
+        None => ("", text),
+    };
+    is_ncname(local).then_some((prefix, local))
+}
+
+/// White space (XML 1.0 production 3).
+pub(super) const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// `Char` (XML 1.0 production 2), for a character that a reference names.
+pub(super) const fn is_char(c: char) -> bool {
+    !matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
+}
+
+/// Where the first character stands that is no `Char`. UTF-8 has no surrogates, so control
+/// characters and U+FFFE, U+FFFF (EF BF BE, EF BF BF) are all there is to look for.
+pub(super) fn first_non_char(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    bytes.iter().enumerate().position(|(at, byte)| match byte {
+        0..0x20 => !is_space(*byte),
+        0xEF => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
+        _ => false,
+    })
+}
+
+/// Whether the URI has a scheme (RFC 3986 section 3.1), so that it does not depend on a base.
+pub(super) fn is_absolute_uri(uri: &str) -> bool {
+    let Some((scheme, _)) = uri.split_once(':') else {
+        return false;
+    };
+    let rest = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    scheme.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic()) && scheme.bytes().all(rest)
+}
