@@ -101,11 +101,11 @@ fn https_url(text: &str) -> Result<(), &'static str> {
 }
 
 /// Longer than any endpoint that is published; Entra allows 256 characters in a reply URL.
-const URL_LIMIT: usize = 2048;
+const URL_LIMIT: usize = 1000;
 
 fn endpoint(text: &str, schemes: &[&str]) -> Result<(), &'static str> {
     if text.len() > URL_LIMIT || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("it holds white space or more than 2048 characters, or is not ASCII");
+        return Err("it holds white space or more than 1000 characters, or is not ASCII");
     }
     let url = Url::parse(text).map_err(|_| "it is not an absolute URL")?;
     match url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
@@ -191,6 +191,13 @@ impl EndpointUrl {
         let host = self.0.find("://").map_or(0, |at| at + 3);
         let end = self.0.get(host..).and_then(|rest| rest.find(['/', '?']));
         self.0.get(..end.map_or(self.0.len(), |end| host + end)).unwrap_or(&self.0)
+    }
+}
+
+impl EntityId {
+    /// An endpoint's address as a name; endpoints are shorter than names may be.
+    pub(crate) fn from_url(url: &EndpointUrl) -> Self {
+        Self(url.0.clone())
     }
 }
 

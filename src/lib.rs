@@ -1,11 +1,24 @@
 //! Sign-in with Microsoft Entra ID, or any SAML 2.0 identity provider.
-#![allow(dead_code, missing_docs)] // WIP
+#![allow(missing_docs)] // WIP
+
 mod crypto;
 mod dsig;
 mod encoding;
+mod error;
 mod ids;
 mod time;
 mod xml;
+
+pub mod danger;
+pub mod entra;
+pub mod http;
+pub mod mapping;
 pub mod saml;
+pub mod sp;
+
+pub use crate::crypto::{Certificate, SecureRandom, SystemRandom};
+pub use crate::error::{Error, ErrorKind, Hint, Rejection};
 pub use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo};
+pub use crate::saml::{AuthnRequest, IdentityProvider, MetadataTrust, PostedResponse};
+pub use crate::sp::{CookieKey, Login, MemoryReplayCache, PendingLogin, ReplayCache, ServiceProvider};
 pub use crate::time::UnixTime;

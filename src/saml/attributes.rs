@@ -20,6 +20,11 @@ pub struct NameId {
 }
 
 impl NameId {
+    /// For a place that cannot be reached without a name.
+    pub(crate) const fn nobody() -> Self {
+        Self { value: String::new(), format: None, name_qualifier: None, sp_name_qualifier: None }
+    }
+
     /// A name with the format that the identity provider gave, and no qualifiers.
     #[must_use]
     pub fn new(value: impl Into<String>, format: Option<&str>) -> Self {

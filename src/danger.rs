@@ -1,0 +1,41 @@
+//! What a reviewer should see: everything that leaves the safe path, by name, in one place.
+//!
+//! Two more dangers are methods of [`IdentityProvider`], because they concern one identity provider:
+//! [`danger_allow_sha1`](IdentityProvider::danger_allow_sha1) and
+//! [`danger_allow_expired_certificates`](IdentityProvider::danger_allow_expired_certificates).
+
+use crate::error::Error;
+use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId};
+use crate::saml::{IdentityProvider, MetadataTrust, Scheme};
+use crate::sp::{PendingLogin, ServiceProvider};
+use crate::time::UnixTime;
+
+/// An endpoint that may be `http`. Tokens on the wire can be stolen: for development on this machine,
+/// and for judging captured messages.
+///
+/// # Errors
+/// When it is not an absolute URL by `http` or `https`.
+pub fn plain_http(url: &str) -> Result<EndpointUrl, InvalidId> {
+    EndpointUrl::with_plain_http(url)
+}
+
+/// As [`IdentityProvider::from_metadata_for`], with endpoints that may be `http`; `entity` may be
+/// left out.
+///
+/// # Errors
+/// As there.
+pub fn metadata_with_plain_http(
+    entity: Option<&EntityId>,
+    xml: &[u8],
+    trust: MetadataTrust<'_>,
+    now: UnixTime,
+) -> Result<IdentityProvider, Error> {
+    Ok(IdentityProvider::read(xml, entity, trust, now, Scheme::PlainHttpToo)?)
+}
+
+/// A pending login for a request that was captured elsewhere, to judge its answer offline. A server
+/// that made one of these for each answer would accept answers that its browser never asked for.
+#[must_use]
+pub fn captured_login(sp: &ServiceProvider, request_id: MessageId, now: UnixTime) -> PendingLogin {
+    sp.pending_for_captured(request_id, now)
+}

@@ -1,0 +1,245 @@
+//! A login from its beginning to its end: started, pending, unclaimed, done.
+
+use super::replay::{ClaimError, ReplayKey};
+use super::state::{self, CookieKey, SetCookie, State};
+use super::web_sso::Judged;
+use crate::crypto::{Certificate, SecureRandom};
+use crate::error::{Error, Rejection};
+use crate::ids::{EntityId, MessageId, RelayState, ReturnTo};
+use crate::saml::{Assertion, Attributes, AuthnStatement, Claims, NameId, Outgoing};
+use crate::time::UnixTime;
+
+/// A login that has begun.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "keep `pending`, or the answer cannot be accepted"]
+pub struct StartedLogin {
+    /// For the browser.
+    pub outgoing: Outgoing,
+    /// For the same browser's return.
+    pub pending: PendingLogin,
+}
+
+/// What we asked, of whom, and for which browser. It answers once: it cannot be cloned, and judging
+/// takes it by value.
+///
+/// It is kept in a sealed cookie, and there is no other way to keep it. One that lay in a database
+/// under its `RelayState` would answer to any browser: an attacker could begin a login, and have the
+/// victim's browser finish it as the attacker (login CSRF).
+#[derive(Debug)]
+pub struct PendingLogin {
+    pub(super) request_id: MessageId,
+    pub(super) relay_state: RelayState,
+    /// Digest of the names of both sides and of the address between them.
+    pub(super) agreement: [u8; 32],
+    pub(super) return_to: ReturnTo,
+    pub(super) begun: UnixTime,
+    pub(super) expires: UnixTime,
+    pub(super) force_authn: bool,
+    pub(super) contexts: Vec<String>,
+}
+
+impl PendingLogin {
+    /// The ID of our request.
+    #[must_use]
+    pub fn request_id(&self) -> &MessageId {
+        &self.request_id
+    }
+
+    /// What travels beside the request and comes back with the answer.
+    #[must_use]
+    pub fn relay_state(&self) -> &RelayState {
+        &self.relay_state
+    }
+
+    /// Where the person wants to go.
+    #[must_use]
+    pub fn return_to(&self) -> &ReturnTo {
+        &self.return_to
+    }
+
+    /// Until when it can be answered.
+    #[must_use]
+    pub fn expires(&self) -> UnixTime {
+        self.expires
+    }
+
+    /// Seals it into a cookie for the browser that began the login.
+    ///
+    /// # Errors
+    /// When there is no randomness, or it does not fit into a cookie.
+    pub fn into_cookie(self, key: &CookieKey, rng: &dyn SecureRandom) -> Result<SetCookie, Error> {
+        let relay_state = self.relay_state.clone();
+        let (begun, expires) = (self.begun, self.expires);
+        state::seal(&State::Pending(self), &relay_state, key, rng, expires.since(begun))
+    }
+
+    /// Finds and opens the cookie for `relay_state` in a `Cookie` header (several joined by `; `).
+    ///
+    /// # Errors
+    /// When this browser did not begin the login, began it too long ago, or has finished it.
+    pub fn from_cookies(
+        header: &str,
+        relay_state: Option<&RelayState>,
+        key: &CookieKey,
+        now: UnixTime,
+    ) -> Result<Self, Error> {
+        match state::open(header, relay_state, key, now)? {
+            State::Pending(pending) => Ok(pending),
+            State::Answered { .. } => Err(Rejection::AlreadyAnswered.into()),
+        }
+    }
+
+    pub(super) fn must_not_have_expired(&self, now: UnixTime) -> Result<(), Rejection> {
+        match now < self.expires {
+            true => Ok(()),
+            false => {
+                Err(Rejection::PendingLoginExpired { begun: self.begun, expired: self.expires, now })
+            }
+        }
+    }
+}
+
+/// An authentic answer that nobody has claimed yet. Shows its replay key and nothing else, so that
+/// nobody reads a name before the claim is recorded.
+#[derive(Debug)]
+#[must_use = "claim its replay key, then `settle` it"]
+pub struct UnclaimedLogin {
+    key: ReplayKey,
+    expires: UnixTime,
+    login: Login,
+}
+
+impl UnclaimedLogin {
+    pub(super) fn new(issuer: EntityId, judged: Judged, answered: Answered) -> Self {
+        let Judged { assertion, certificate, expires } = judged;
+        let key = ReplayKey::new(issuer, assertion.id().clone());
+        Self { key, expires, login: Login { assertion, certificate, answered } }
+    }
+
+    /// What to record.
+    #[must_use]
+    pub fn replay_key(&self) -> &ReplayKey {
+        &self.key
+    }
+
+    /// Until when to keep it.
+    #[must_use]
+    pub fn expires(&self) -> UnixTime {
+        self.expires
+    }
+
+    /// Turns the outcome of recording into a login.
+    ///
+    /// # Errors
+    /// When `claim` says that the key was there before, or may have been.
+    pub fn settle(self, claim: Result<(), ClaimError>) -> Result<Login, Error> {
+        match claim {
+            Ok(()) => Ok(self.login),
+            Err(ClaimError::Replayed) => Err(Rejection::Replayed.into()),
+            Err(ClaimError::Full) => Err(Rejection::ReplayCacheFull.into()),
+            Err(ClaimError::Unavailable) => Err(Rejection::ReplayCacheUnavailable.into()),
+        }
+    }
+}
+
+/// What a login answers.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) request_id: Option<MessageId>,
+    pub(super) relay_state: Option<RelayState>,
+    pub(super) return_to: ReturnTo,
+}
+
+/// Somebody has signed in.
+///
+/// There is one way here: an assertion that a trusted key signed, that passed every rule, and that
+/// was claimed in a replay cache.
+#[derive(Debug)]
+pub struct Login {
+    assertion: Assertion,
+    certificate: Certificate,
+    answered: Answered,
+}
+
+impl Login {
+    /// What the identity provider says of the person.
+    #[must_use]
+    pub fn assertion(&self) -> &Assertion {
+        &self.assertion
+    }
+
+    /// The name of the person, with format and qualifiers.
+    #[must_use]
+    pub fn name_id(&self) -> &NameId {
+        self.claims().name_id()
+    }
+
+    /// The attributes of the person, in order.
+    #[must_use]
+    pub fn attributes(&self) -> &Attributes {
+        self.assertion.attributes()
+    }
+
+    /// Name and attributes, for [`Mapping::apply`](crate::mapping::Mapping::apply).
+    #[must_use]
+    pub fn claims(&self) -> Claims<'_> {
+        static NOBODY: NameId = NameId::nobody();
+        // `web_sso` lets nobody through without a name.
+        Claims::new(self.assertion.name_id.as_ref().unwrap_or(&NOBODY), self.assertion.attributes())
+    }
+
+    /// Who says so: the entity ID of the identity provider.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.assertion.issuer()
+    }
+
+    /// How and when the person authenticated: the first statement; there is nearly always one.
+    #[must_use]
+    pub fn authn_statement(&self) -> Option<&AuthnStatement> {
+        self.assertion.authn_statements().first()
+    }
+
+    /// The session at the identity provider, for logout.
+    #[must_use]
+    pub fn session_index(&self) -> Option<&str> {
+        self.authn_statement()?.session_index.as_deref()
+    }
+
+    /// When the application's session must end at the latest, if the identity provider says so
+    /// (Entra does not).
+    #[must_use]
+    pub fn session_not_on_or_after(&self) -> Option<UnixTime> {
+        self.assertion.authn_statements().iter().filter_map(|s| s.session_not_on_or_after).min()
+    }
+
+    /// The request that was answered; `None` for an unsolicited answer.
+    #[must_use]
+    pub fn in_response_to(&self) -> Option<&MessageId> {
+        self.answered.request_id.as_ref()
+    }
+
+    /// The certificate of the key that signed, for an audit log.
+    #[must_use]
+    pub fn signed_by(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Where the person wanted to go.
+    #[must_use]
+    pub fn return_to(&self) -> &ReturnTo {
+        &self.answered.return_to
+    }
+
+    /// What replaces the cookie of the pending login: a mark that it was answered, so that the Back
+    /// button and a second click lead on instead of to an error. `None` for an unsolicited answer.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn spent_cookie(&self, key: &CookieKey, rng: &dyn SecureRandom) -> Result<Option<SetCookie>, Error> {
+        let Some(relay_state) = &self.answered.relay_state else { return Ok(None) };
+        let answered = State::Answered { return_to: self.answered.return_to.clone() };
+        state::seal(&answered, relay_state, key, rng, state::ANSWERED_FOR).map(Some)
+    }
+}

@@ -1,0 +1,162 @@
+//! Which assertions have been used.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use crate::ids::{EntityId, MessageId};
+use crate::time::UnixTime;
+
+/// Remembers assertions until they expire.
+///
+/// SAML Profiles 4.1.4.5: a service provider must make sure that a bearer assertion is not
+/// replayed. An `Err` for an assertion that was not used merely asks the person to sign in again;
+/// an `Ok` for one that was used lets a thief in. When in doubt, `Err`.
+///
+/// For a store behind `await`, do the same between
+/// [`judge_login`](crate::ServiceProvider::judge_login) and
+/// [`settle`](crate::sp::UnclaimedLogin::settle).
+pub trait ReplayCache: std::fmt::Debug + Send + Sync {
+    /// Records `key` until `expires`, in one atomic step. What expired before `now` may be
+    /// forgotten.
+    ///
+    /// # Errors
+    /// When `key` is there already, or may be.
+    fn claim(&self, key: &ReplayKey, expires: UnixTime, now: UnixTime) -> Result<(), ClaimError>;
+}
+
+impl<T: ReplayCache + ?Sized> ReplayCache for Arc<T> {
+    fn claim(&self, key: &ReplayKey, expires: UnixTime, now: UnixTime) -> Result<(), ClaimError> {
+        T::claim(self, key, expires, now)
+    }
+}
+
+/// Names one assertion: who made it, and its ID.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ReplayKey {
+    issuer: EntityId,
+    id: MessageId,
+}
+
+impl ReplayKey {
+    pub(super) fn new(issuer: EntityId, id: MessageId) -> Self {
+        Self { issuer, id }
+    }
+
+    /// For a database: issuer and ID, together unique.
+    #[must_use]
+    pub fn parts(&self) -> (&EntityId, &MessageId) {
+        (&self.issuer, &self.id)
+    }
+}
+
+/// Why an assertion could not be claimed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// It was used before.
+    #[error("used before")]
+    Replayed,
+    /// There is no room to remember it.
+    #[error("no room left")]
+    Full,
+    /// The store gave no answer, so it may have been used before.
+    #[error("no answer")]
+    Unavailable,
+}
+
+/// For one process. Bounded: when it is full of entries that are still valid it refuses new ones
+/// ([`ClaimError::Full`]), because a forgotten entry is a replay that succeeds.
+#[derive(Debug)]
+pub struct MemoryReplayCache {
+    capacity: usize,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    known: HashSet<Arc<ReplayKey>>,
+    /// The same keys by the time of their end, so that forgetting costs only what is forgotten.
+    by_end: BTreeMap<UnixTime, Vec<Arc<ReplayKey>>>,
+}
+
+/// Entra's assertions live for 65 minutes: room for 25 logins a second, in about 30 MB.
+const DEFAULT_CAPACITY: usize = 100_000;
+
+impl Default for MemoryReplayCache {
+    fn default() -> Self {
+        Self::with_capacity(DEFAULT_CAPACITY)
+    }
+}
+
+impl MemoryReplayCache {
+    /// Room for this many assertions at once.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { capacity, entries: Mutex::default() }
+    }
+}
+
+impl ReplayCache for MemoryReplayCache {
+    fn claim(&self, key: &ReplayKey, expires: UnixTime, now: UnixTime) -> Result<(), ClaimError> {
+        // A thread that panicked while it held the lock may have left half an entry.
+        let mut entries = self.entries.lock().map_err(|_| ClaimError::Unavailable)?;
+        while let Some(oldest) = entries.by_end.first_entry().filter(|entry| *entry.key() < now) {
+            for gone in oldest.remove() {
+                entries.known.remove(&gone);
+            }
+        }
+        if entries.known.contains(key) {
+            return Err(ClaimError::Replayed);
+        }
+        if entries.known.len() >= self.capacity {
+            return Err(ClaimError::Full);
+        }
+        let key = Arc::new(key.clone());
+        entries.known.insert(Arc::clone(&key));
+        entries.by_end.entry(expires).or_default().push(key);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str) -> ReplayKey {
+        let issuer = "https://idp.example/".parse().expect("an entity ID");
+        ReplayKey::new(issuer, id.parse().expect("an ID"))
+    }
+
+    #[test]
+    fn an_assertion_is_claimed_once_while_it_lives() {
+        let cache = MemoryReplayCache::default();
+        let at = UnixTime::from_secs;
+        assert_eq!(cache.claim(&key("_a"), at(100), at(1)), Ok(()));
+        assert_eq!(cache.claim(&key("_a"), at(100), at(2)), Err(ClaimError::Replayed));
+        assert_eq!(cache.claim(&key("_a"), at(100), at(100)), Err(ClaimError::Replayed));
+        assert_eq!(cache.claim(&key("_b"), at(100), at(2)), Ok(()));
+    }
+
+    #[test]
+    fn a_full_cache_refuses_and_forgets_nothing_that_lives() {
+        let cache = MemoryReplayCache::with_capacity(2);
+        let at = UnixTime::from_secs;
+        assert_eq!(cache.claim(&key("_a"), at(100), at(1)), Ok(()));
+        assert_eq!(cache.claim(&key("_b"), at(50), at(1)), Ok(()));
+        assert_eq!(cache.claim(&key("_c"), at(100), at(50)), Err(ClaimError::Full));
+        assert_eq!(cache.claim(&key("_c"), at(100), at(51)), Ok(()));
+        assert_eq!(cache.claim(&key("_a"), at(100), at(51)), Err(ClaimError::Replayed));
+    }
+
+    #[test]
+    fn of_many_threads_one_wins() {
+        let cache = MemoryReplayCache::default();
+        let at = UnixTime::from_secs;
+        let won = std::thread::scope(|scope| {
+            let claim = || cache.claim(&key("_a"), at(100), at(1)).is_ok();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(claim)).collect();
+            threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|won| *won).count()
+        });
+        assert_eq!(won, 1);
+    }
+}

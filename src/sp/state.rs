@@ -1,0 +1,259 @@
+//! The sealed cookie that carries a pending login, and how its keys roll over.
+
+use std::time::Duration;
+
+use super::login::PendingLogin;
+use crate::crypto::{DigestMethod, SealingKey, SecureRandom, digest};
+use crate::encoding::{base64url_decode, base64url_encode};
+use crate::error::{ConfigurationError, Error, Rejection};
+use crate::ids::{RelayState, ReturnTo};
+use crate::time::UnixTime;
+
+/// `__Host-`: set by this very host, for all of it, over TLS; a neighbour in the same domain cannot
+/// plant one (RFC 6265bis 4.1.3.2).
+const PREFIX: &str = "__Host-sso-";
+
+/// Browsers keep 4,096 bytes a cookie, but proxies stop at 8 kB of headers: several logins at once
+/// must fit.
+const COOKIE_LIMIT: usize = 1023;
+
+/// Long enough for anybody to press the Back button.
+pub(super) const ANSWERED_FOR: Duration = Duration::from_secs(10 * 60);
+
+/// What a cookie holds.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// The login waits for its answer.
+    Pending(PendingLogin),
+    /// The answer came, and was accepted.
+    Answered {
+        /// Where the person went.
+        return_to: ReturnTo,
+    },
+}
+
+/// Keys of 32 bytes for sealing pending logins: one that seals, and older ones that still open.
+///
+/// All replicas of an application need the same ones. `Debug` does not print them.
+pub struct CookieKey {
+    /// Key ID and key; the first one seals.
+    keys: Vec<([u8; 4], SealingKey)>,
+}
+
+impl CookieKey {
+    /// Takes a key from your secret store. It must come from a random generator, not from a password.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        let mut key = Self { keys: Vec::new() };
+        key.add(&bytes);
+        key
+    }
+
+    /// Makes a key that dies with the process: for development, and for a single replica.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn random(rng: &dyn SecureRandom) -> Result<Self, Error> {
+        let mut bytes = [0; 32];
+        rng.fill(&mut bytes)?;
+        Ok(Self::new(bytes))
+    }
+
+    /// Also opens what an older key has sealed. To change the key: add the new one as `previous` on
+    /// all replicas, then make it the first and the old one `previous`, then drop the old one.
+    #[must_use]
+    pub fn and_previous(mut self, bytes: [u8; 32]) -> Self {
+        self.add(&bytes);
+        self
+    }
+
+    fn add(&mut self, bytes: &[u8; 32]) {
+        let mut id = [0; 4];
+        let named = [b"entra-sso cookie key id".as_slice(), bytes].concat();
+        let hash = digest(DigestMethod::Sha256, &named);
+        id.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
+        self.keys.extend(SealingKey::new(bytes).map(|key| (id, key)));
+    }
+}
+
+impl std::fmt::Debug for CookieKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CookieKey([redacted])")
+    }
+}
+
+/// The value of a `Set-Cookie` header: `__Host-`, `Secure`, `HttpOnly`, `SameSite=None`, short-lived.
+///
+/// `SameSite=None` because the answer arrives as a form that another site posts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SetCookie(String);
+
+impl SetCookie {
+    fn new(name: &str, value: &str, max_age: Duration) -> Self {
+        let seconds = max_age.as_secs();
+        Self(format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=None"))
+    }
+
+    /// As a `String`.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl AsRef<str> for SetCookie {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+fn cookie_name(relay_state: &RelayState) -> String {
+    format!("{PREFIX}{relay_state}")
+}
+
+/// Seals `state`, bound to the name of its cookie, so that one cannot be passed off as another.
+pub(super) fn seal(
+    state: &State,
+    relay_state: &RelayState,
+    key: &CookieKey,
+    rng: &dyn SecureRandom,
+    max_age: Duration,
+) -> Result<SetCookie, Error> {
+    let name = cookie_name(relay_state);
+    let (id, sealing) = key.keys.first().ok_or(ConfigurationError::NoSigningKey)?;
+    let sealed = sealing.seal(rng, name.as_bytes(), &encode(state))?;
+    let value = base64url_encode(&[id.as_slice(), &sealed].concat());
+    let cookie = SetCookie::new(&name, &value, max_age);
+    match cookie.0.len() {
+        found if found > COOKIE_LIMIT => {
+            Err(ConfigurationError::StateTooLarge { found, limit: COOKIE_LIMIT }.into())
+        }
+        _ => Ok(cookie),
+    }
+}
+
+/// Opens the cookie that belongs to `relay_state`.
+pub(crate) fn open(
+    header: &str,
+    relay_state: Option<&RelayState>,
+    key: &CookieKey,
+    now: UnixTime,
+) -> Result<State, Error> {
+    let relay_state = relay_state.ok_or(Rejection::NoPendingLogin)?;
+    let name = cookie_name(relay_state);
+    let state = cookies(header)
+        .filter(|(found, _)| *found == name)
+        .find_map(|(_, value)| unseal(&name, value, relay_state, key))
+        .ok_or(Rejection::NoPendingLogin)?;
+    if let State::Pending(pending) = &state {
+        pending.must_not_have_expired(now)?;
+    }
+    Ok(state)
+}
+
+/// Logins that this browser has begun, beyond the newest `keep`: `Set-Cookie` values that remove
+/// them. Without this, somebody who begins many logins would grow the header until servers refuse it.
+pub(crate) fn surplus(header: &str, key: &CookieKey, keep: usize) -> Vec<SetCookie> {
+    let ours = cookies(header).filter(|(name, _)| name.starts_with(PREFIX));
+    let mut known: Vec<(UnixTime, &str)> = ours
+        .map(|(name, value)| {
+            let relay_state = name.strip_prefix(PREFIX).and_then(|relay| relay.parse().ok());
+            let state = relay_state.and_then(|relay| unseal(name, value, &relay, key));
+            match state {
+                Some(State::Pending(pending)) => (pending.begun, name),
+                _ => (UnixTime::default(), name),
+            }
+        })
+        .collect();
+    known.sort_unstable_by(|a, b| b.cmp(a));
+    known.into_iter().skip(keep).map(|(_, name)| SetCookie::new(name, "", Duration::ZERO)).collect()
+}
+
+fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
+    header.split(';').filter_map(|pair| pair.trim().split_once('='))
+}
+
+fn unseal(name: &str, value: &str, relay_state: &RelayState, key: &CookieKey) -> Option<State> {
+    if value.len() > COOKIE_LIMIT {
+        return None;
+    }
+    let bytes = base64url_decode(value).ok()?;
+    let (id, sealed) = bytes.split_first_chunk::<4>()?;
+    let known = key.keys.iter().filter(|(known, _)| known == id);
+    let plain = known.into_iter().find_map(|(_, key)| key.open(name.as_bytes(), sealed))?;
+    decode(&plain, relay_state)
+}
+
+// ---- what is sealed: lengths in front of texts, numbers in big-endian ----
+
+const PENDING: u8 = 1;
+const ANSWERED: u8 = 2;
+
+fn encode(state: &State) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    match state {
+        State::Pending(pending) => {
+            out.extend([PENDING, u8::from(pending.force_authn)]);
+            out.extend(pending.begun.as_millis().to_be_bytes());
+            out.extend(pending.expires.as_millis().to_be_bytes());
+            out.extend(pending.agreement);
+            put(&mut out, pending.request_id.as_ref());
+            put(&mut out, pending.return_to.as_ref());
+            pending.contexts.iter().for_each(|class| put(&mut out, class));
+        }
+        State::Answered { return_to } => {
+            out.push(ANSWERED);
+            put(&mut out, return_to.as_ref());
+        }
+    }
+    out
+}
+
+/// A text longer than its length can say makes the cookie too long, which `seal` refuses.
+fn put(out: &mut Vec<u8>, text: &str) {
+    out.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn decode(plain: &[u8], relay_state: &RelayState) -> Option<State> {
+    let mut rest = plain;
+    match take(&mut rest)? {
+        [PENDING] => {
+            let [force_authn] = take(&mut rest)?;
+            let begun = UnixTime::from_millis(u64::from_be_bytes(take(&mut rest)?));
+            let expires = UnixTime::from_millis(u64::from_be_bytes(take(&mut rest)?));
+            let agreement = take(&mut rest)?;
+            let request_id = text(&mut rest)?.parse().ok()?;
+            let return_to = text(&mut rest)?.parse().ok()?;
+            let mut contexts = Vec::new();
+            while !rest.is_empty() {
+                contexts.push(text(&mut rest)?.to_owned());
+            }
+            Some(State::Pending(PendingLogin {
+                request_id,
+                relay_state: relay_state.clone(),
+                agreement,
+                return_to,
+                begun,
+                expires,
+                force_authn: force_authn != 0,
+                contexts,
+            }))
+        }
+        [ANSWERED] => Some(State::Answered { return_to: text(&mut rest)?.parse().ok()? }),
+        _ => None,
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, after) = rest.split_first_chunk::<N>()?;
+    *rest = after;
+    Some(*taken)
+}
+
+fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    let len = usize::from(u16::from_be_bytes(take(rest)?));
+    let (taken, after) = rest.split_at_checked(len)?;
+    *rest = after;
+    std::str::from_utf8(taken).ok()
+}

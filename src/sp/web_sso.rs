@@ -1,0 +1,280 @@
+//! The rules of the Web Browser SSO profile (SAML Profiles 4.1), one function each, in the order in
+//! which they are applied.
+
+use super::ServiceProvider;
+use crate::crypto::Certificate;
+use crate::dsig::{DsigError, Policy, signature_of, verify};
+use crate::encoding::Quoted;
+use crate::error::{Error, Rejection};
+use crate::ids::MessageId;
+use crate::saml::{Assertion, ENTITY_FORMAT, Envelope, SubjectConfirmation};
+use crate::time::{Outside, UnixTime, Validity};
+use crate::xml::{Document, Limits};
+
+/// What we asked; nothing, for an unsolicited answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) request_id: &'a MessageId,
+    pub(super) at: UnixTime,
+    pub(super) force_authn: bool,
+    pub(super) contexts: &'a [String],
+}
+
+/// An assertion that has passed every rule.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) assertion: Assertion,
+    pub(super) certificate: Certificate,
+    /// When nothing in it can be used any more.
+    pub(super) expires: UnixTime,
+}
+
+/// Judges a response.
+pub(super) fn judge(
+    sp: &ServiceProvider,
+    xml: &[u8],
+    asked: Option<Asked<'_>>,
+    now: UnixTime,
+) -> Result<Judged, Error> {
+    let document = Document::parse(xml, &Limits::MESSAGE)?;
+    let envelope = Envelope::read(&document)?;
+    is_sent_to_us(sp, &envelope)?;
+    is_issued_by_whom_we_asked(sp, &envelope)?;
+    answers_our_request(&envelope, asked)?;
+    envelope.status.clone()?;
+
+    let (assertion, certificate) = is_signed(sp, &envelope, now)?;
+    assertion_is_issued_by_whom_we_asked(sp, &assertion)?;
+    names_somebody(&assertion)?;
+    let confirmed_until = is_confirmed(sp, &assertion, asked, now)?;
+    let conditions = holds_now(sp, &assertion, now)?;
+    is_for_us(sp, &assertion)?;
+    somebody_authenticated(&assertion, asked, sp, now)?;
+    let ends = [confirmed_until, conditions.not_on_or_after.unwrap_or(confirmed_until)];
+    let expires = ends.into_iter().max().unwrap_or(confirmed_until).plus(sp.clock_skew);
+    Ok(Judged { assertion, certificate, expires })
+}
+
+/// SAML Bindings 3.5.5.2: a signed message says where it goes; whoever says so must say us. Compared
+/// with what is configured, never with what the request claims to be sent to.
+fn is_sent_to_us(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Rejection> {
+    let ours = sp.acs.as_ref();
+    let needed = signature_of(envelope.response).is_some();
+    match envelope.destination {
+        Some(found) if found == ours => Ok(()),
+        None if !needed => Ok(()),
+        found => Err(Rejection::DestinationMismatch {
+            found: found.map(Quoted::new),
+            expected: Quoted::new(ours),
+        }),
+    }
+}
+
+/// SAML Profiles 4.1.4.2: the issuer of the response, where there is one, is the identity provider.
+fn is_issued_by_whom_we_asked(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Error> {
+    match envelope.issuer {
+        Some(issuer) => Ok(must_be_issuer(sp, "Response", issuer.text()?, issuer.attribute("Format"))?),
+        None => Ok(()),
+    }
+}
+
+fn must_be_issuer(
+    sp: &ServiceProvider,
+    place: &'static str,
+    name: &str,
+    format: Option<&str>,
+) -> Result<(), Rejection> {
+    let expected = sp.idp.entity_id().as_ref();
+    match format {
+        None | Some(ENTITY_FORMAT) if name == expected => Ok(()),
+        _ => Err(Rejection::IssuerMismatch {
+            place,
+            found: Quoted::new(name),
+            expected: Quoted::new(expected),
+        }),
+    }
+}
+
+/// SAML Core 3.2.2: an answer names the request; an unsolicited one names none.
+fn answers_our_request(envelope: &Envelope<'_>, asked: Option<Asked<'_>>) -> Result<(), Rejection> {
+    must_answer("Response", envelope.in_response_to, asked)
+}
+
+fn must_answer(
+    place: &'static str,
+    found: Option<&str>,
+    asked: Option<Asked<'_>>,
+) -> Result<(), Rejection> {
+    let expected = asked.map(|asked| asked.request_id);
+    let matches = match (expected, found) {
+        (Some(expected), Some(found)) => expected.is(found),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    match matches {
+        true => Ok(()),
+        false => Err(Rejection::InResponseToMismatch {
+            place,
+            found: found.map(Quoted::new),
+            expected: expected.map(|id| Quoted::new(id.as_ref())),
+        }),
+    }
+}
+
+/// SAML Profiles 4.1.4.5 and Bindings 3.5: the assertion is signed, or the response around it is.
+/// Every signature in either place must be good, and what is read is what was signed.
+fn is_signed(
+    sp: &ServiceProvider,
+    envelope: &Envelope<'_>,
+    now: UnixTime,
+) -> Result<(Assertion, Certificate), Error> {
+    let element = envelope.assertion()?;
+    let policy = Policy { now, skew: sp.clock_skew, leniency: sp.idp.leniency() };
+    let keys = sp.idp.keys();
+    let response = match signature_of(envelope.response) {
+        Some(_) => Some(verify(envelope.response, keys, &policy)?),
+        None => None,
+    };
+    let assertion = match signature_of(element) {
+        Some(_) => Some(verify(element, keys, &policy)?),
+        None => None,
+    };
+    let signed = assertion.or(response).ok_or_else(|| DsigError::Missing { element: element.quoted() })?;
+    Ok((Assertion::from_signed(&signed)?, signed.certificate().clone()))
+}
+
+/// SAML Profiles 4.1.4.2. With Entra's shared keys this is what tells one tenant from another.
+fn assertion_is_issued_by_whom_we_asked(
+    sp: &ServiceProvider,
+    assertion: &Assertion,
+) -> Result<(), Rejection> {
+    let issuer = &assertion.issuer;
+    must_be_issuer(sp, "assertion", &issuer.name, issuer.format.as_deref())
+}
+
+/// SAML Profiles 4.1.4.2: the subject is somebody, with a name.
+fn names_somebody(assertion: &Assertion) -> Result<(), Rejection> {
+    match &assertion.name_id {
+        Some(name) if !name.value.trim().is_empty() => Ok(()),
+        _ => Err(Rejection::NoNameId),
+    }
+}
+
+const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
+
+/// SAML Profiles 4.1.4.3: one bearer confirmation must hold in all its parts. Returns its end. If
+/// none does, the one that got furthest says why.
+fn is_confirmed(
+    sp: &ServiceProvider,
+    assertion: &Assertion,
+    asked: Option<Asked<'_>>,
+    now: UnixTime,
+) -> Result<UnixTime, Rejection> {
+    let mut furthest = (0, Rejection::NoBearerConfirmation);
+    let mut end = None;
+    for confirmation in assertion.confirmations.iter().filter(|found| found.method == BEARER) {
+        match confirms_bearer(sp, confirmation, asked, now) {
+            Ok(until) => end = end.max(Some(until)),
+            Err((step, reason)) if step > furthest.0 => furthest = (step, reason),
+            Err(_) => {}
+        }
+    }
+    end.ok_or(furthest.1)
+}
+
+/// The assertion was made for this delivery, to this address, for what we asked.
+fn confirms_bearer(
+    sp: &ServiceProvider,
+    confirmation: &SubjectConfirmation,
+    asked: Option<Asked<'_>>,
+    now: UnixTime,
+) -> Result<UnixTime, (u8, Rejection)> {
+    if !confirmation.has_data {
+        return Err((0, Rejection::NoBearerConfirmation));
+    }
+    if confirmation.recipient.as_deref() != Some(sp.acs.as_ref()) {
+        let found = confirmation.recipient.as_deref().map(Quoted::new);
+        return Err((1, Rejection::RecipientMismatch { found, expected: Quoted::new(sp.acs.as_ref()) }));
+    }
+    let in_response_to = confirmation.in_response_to.as_deref();
+    must_answer("SubjectConfirmation", in_response_to, asked).map_err(|reason| (2, reason))?;
+    if confirmation.validity.not_before.is_some() {
+        return Err((3, Rejection::ConfirmationShape("has a NotBefore")));
+    }
+    let missing = (3, Rejection::ConfirmationShape("has no NotOnOrAfter"));
+    let end = confirmation.validity.not_on_or_after.ok_or(missing)?;
+    must_hold("SubjectConfirmation", sp, confirmation.validity, now).map_err(|reason| (4, reason))?;
+    Ok(end)
+}
+
+fn must_hold(
+    what: &'static str,
+    sp: &ServiceProvider,
+    validity: Validity,
+    now: UnixTime,
+) -> Result<(), Rejection> {
+    let skew = sp.clock_skew;
+    validity.must_hold_at(now, skew).map_err(|outside| match outside {
+        Outside::TooEarly(not_before) => Rejection::NotYetValid { what, not_before, now, skew },
+        Outside::TooLate(not_on_or_after) => Rejection::Expired { what, not_on_or_after, now, skew },
+    })
+}
+
+/// SAML Core 2.5.1: all conditions hold. There must be some, because there must be an audience.
+fn holds_now(sp: &ServiceProvider, assertion: &Assertion, now: UnixTime) -> Result<Validity, Rejection> {
+    let conditions = assertion.conditions.as_ref().ok_or(Rejection::NoAudience)?;
+    must_hold("assertion", sp, conditions.validity, now)?;
+    Ok(conditions.validity)
+}
+
+/// SAML Core 2.5.1.4 and Profiles 4.1.4.2: there is an audience restriction, and each names us.
+fn is_for_us(sp: &ServiceProvider, assertion: &Assertion) -> Result<(), Rejection> {
+    let restrictions = match &assertion.conditions {
+        Some(conditions) if !conditions.audiences.is_empty() => &conditions.audiences,
+        _ => return Err(Rejection::NoAudience),
+    };
+    let is_ours = |audience: &String| sp.audiences.iter().any(|ours| ours == audience);
+    match restrictions.iter().find(|names| !names.iter().any(is_ours)) {
+        None => Ok(()),
+        Some(foreign) => Err(Rejection::AudienceMismatch {
+            found: foreign.iter().map(|name| Quoted::new(name)).collect(),
+            expected: sp.audiences.iter().map(|name| Quoted::new(name)).collect(),
+        }),
+    }
+}
+
+/// SAML Profiles 4.1.4.2: somebody authenticated, in a session that goes on, and as was asked.
+fn somebody_authenticated(
+    assertion: &Assertion,
+    asked: Option<Asked<'_>>,
+    sp: &ServiceProvider,
+    now: UnixTime,
+) -> Result<(), Rejection> {
+    let statements = assertion.authn_statements();
+    if statements.is_empty() {
+        return Err(Rejection::NoAuthnStatement);
+    }
+    for statement in statements {
+        let session = Validity { not_before: None, not_on_or_after: statement.session_not_on_or_after };
+        must_hold("session", sp, session, now)?;
+    }
+    let Some(asked) = asked else { return Ok(()) };
+    for statement in statements {
+        let class = statement.context_class.as_deref();
+        let as_asked = |class: &str| asked.contexts.iter().any(|wanted| wanted == class);
+        if !asked.contexts.is_empty() && !class.is_some_and(as_asked) {
+            return Err(Rejection::AuthnContextMismatch {
+                found: class.map(Quoted::new),
+                expected: asked.contexts.iter().map(|class| Quoted::new(class)).collect(),
+            });
+        }
+        // SAML Core 3.4.1, ForceAuthn: the person is to authenticate directly, not by a session.
+        if asked.force_authn && statement.authn_instant.plus(sp.clock_skew) < asked.at {
+            return Err(Rejection::AuthenticationTooOld {
+                authn_instant: statement.authn_instant,
+                asked: asked.at,
+            });
+        }
+    }
+    Ok(())
+}
