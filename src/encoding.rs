@@ -65,7 +65,9 @@ pub(crate) fn base64url_decode(text: &str) -> Result<Vec<u8>, EncodingError> {
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        out.extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')));
+        out.extend(
+            [byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')),
+        );
         out
     })
 }
@@ -84,11 +86,15 @@ pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingErr
             .map_err(|_| EncodingError::Deflate)?;
         match status {
             _ if out.len() > limit => return Err(EncodingError::TooLong(limit)),
-            Status::StreamEnd if usize::try_from(state.total_in()) == Ok(bytes.len()) => return Ok(out),
+            Status::StreamEnd if usize::try_from(state.total_in()) == Ok(bytes.len()) => {
+                return Ok(out);
+            }
             Status::StreamEnd => return Err(EncodingError::Deflate),
             // No room was left: make some, but never more than one byte beyond the limit.
             _ if out.len() == out.capacity() => out.reserve(out.len().min(limit + 1 - out.len())),
-            _ if before == (state.total_in(), state.total_out()) => return Err(EncodingError::Deflate),
+            _ if before == (state.total_in(), state.total_out()) => {
+                return Err(EncodingError::Deflate);
+            }
             _ => {}
         }
     }
@@ -167,8 +173,7 @@ impl Quoted {
     /// Shortens and escapes `text`.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let mut out: String =
-            text.chars().take(QUOTE_LIMIT).flat_map(char::escape_debug).collect();
+        let mut out: String = text.chars().take(QUOTE_LIMIT).flat_map(char::escape_debug).collect();
         if text.chars().nth(QUOTE_LIMIT).is_some() {
             out.push('…');
         }
@@ -201,7 +206,8 @@ mod tests {
     #[test]
     fn base64_is_strict_but_for_xml_white_space() {
         assert_eq!(base64_decode(" aGVs\r\n\tbG8= ", 100), Ok(b"hello".to_vec()));
-        for text in ["aGVsbG8", "aGVsbG8==", "aGVsbG9=", "aGVs-G8=", "aGVsbG8=x", "====", "=", "a"] {
+        for text in ["aGVsbG8", "aGVsbG8==", "aGVsbG9=", "aGVs-G8=", "aGVsbG8=x", "====", "=", "a"]
+        {
             assert_eq!(base64_decode(text, 100), Err(EncodingError::Base64), "{text}");
         }
     }

@@ -70,7 +70,9 @@ pub enum ConfigurationError {
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
     /// The binding that was chosen is not one of the identity provider's.
-    #[error("the identity provider has no single sign-on endpoint for the binding that is configured")]
+    #[error(
+        "the identity provider has no single sign-on endpoint for the binding that is configured"
+    )]
     NoSuchBinding,
     /// Requests are to be signed, but there is no key.
     #[error("requests or metadata are to be signed, but no signing key is configured")]
@@ -82,7 +84,9 @@ pub enum ConfigurationError {
         thumbprint: Box<str>,
     },
     /// What must be remembered of a login does not fit into a cookie.
-    #[error("the pending login needs a cookie of {found} bytes; browsers and proxies are safe with {limit}")]
+    #[error(
+        "the pending login needs a cookie of {found} bytes; browsers and proxies are safe with {limit}"
+    )]
     StateTooLarge {
         /// Bytes needed.
         found: usize,
@@ -208,7 +212,9 @@ pub enum Rejection {
         now: UnixTime,
     },
     /// The login was begun with another identity provider, or for another service provider.
-    #[error("the login was begun with other settings than {expected}: another identity provider, entity ID or address")]
+    #[error(
+        "the login was begun with other settings than {expected}: another identity provider, entity ID or address"
+    )]
     OtherProvider {
         /// The identity provider that is judging.
         expected: Quoted,
@@ -220,7 +226,9 @@ pub enum Rejection {
     #[error("the assertion was used before")]
     Replayed,
     /// The replay cache is full of assertions that are still valid.
-    #[error("the replay cache is full; nothing is forgotten before it expires, so nobody can sign in")]
+    #[error(
+        "the replay cache is full; nothing is forgotten before it expires, so nobody can sign in"
+    )]
     ReplayCacheFull,
     /// The replay cache gave no answer.
     #[error("the replay cache gave no answer, so the assertion may have been used before")]
@@ -379,7 +387,9 @@ impl Error {
     pub fn suggests_metadata_refresh(&self) -> bool {
         matches!(
             &*self.kind,
-            ErrorKind::Signature(DsigError::UnknownKey { .. } | DsigError::CertificateNotValid { .. })
+            ErrorKind::Signature(
+                DsigError::UnknownKey { .. } | DsigError::CertificateNotValid { .. }
+            )
         )
     }
 
@@ -543,9 +553,10 @@ fn metadata_hint(error: &MetadataError) -> Advice {
             "Ask the identity provider's administrator for metadata with an https endpoint for HTTP-Redirect or HTTP-POST.",
             SETTINGS,
         ),
-        MetadataError::Expired { .. } => {
-            say("Fetch the metadata again; if it is current, check the clock of this server.", SETTINGS)
-        }
+        MetadataError::Expired { .. } => say(
+            "Fetch the metadata again; if it is current, check the clock of this server.",
+            SETTINGS,
+        ),
         MetadataError::Signature(_) => say(
             "Compare the certificate that is to have signed the metadata with the one its publisher names.",
             SETTINGS,
@@ -561,7 +572,9 @@ fn binding_hint(error: &BindingError) -> Advice {
         ),
         BindingError::TooLarge { .. } => say(
             "Send fewer groups: choose *Groups assigned to the application* in the groups claim.",
-            Some("Enterprise applications › your application › Single sign-on › Attributes & Claims › Groups"),
+            Some(
+                "Enterprise applications › your application › Single sign-on › Attributes & Claims › Groups",
+            ),
         ),
         _ => say(
             "Check what stands between browser and application: the form arrives changed.",
@@ -593,9 +606,7 @@ fn signature_hint(error: &DsigError) -> Advice {
             "Set Signing Option to *Sign SAML assertion* or *Sign SAML response and assertion*.",
             Some(CERTIFICATES),
         ),
-        DsigError::Sha1 { .. } => {
-            say("Set Signing Algorithm to SHA-256.", Some(CERTIFICATES))
-        }
+        DsigError::Sha1 { .. } => say("Set Signing Algorithm to SHA-256.", Some(CERTIFICATES)),
         DsigError::UnknownKey { .. } => say(
             "Fetch the metadata again from *App Federation Metadata Url*: with `?appid=` and the application ID, because without it the document lists other keys than this application's.",
             Some(CERTIFICATES),
@@ -621,7 +632,9 @@ fn refused_hint(status: &Status) -> Advice {
             "Do not ask for an authentication context, or ask for one that the person can meet.",
             SETTINGS,
         ),
-        "NoPassive" => say("Start the login again without IsPassive: the person must see a page.", SETTINGS),
+        "NoPassive" => {
+            say("Start the login again without IsPassive: the person must see a page.", SETTINGS)
+        }
         "InvalidNameIDPolicy" => say("Do not ask for a NameIDPolicy.", SETTINGS),
         _ => say(
             "Look the sign-in up in the identity provider's log, by the time of this entry.",
@@ -710,9 +723,10 @@ fn request_hint(error: &RequestError) -> Advice {
             "Start at the login address; set *Sign on URL* to it, not to the Reply URL.",
             Some(BASIC),
         ),
-        RequestError::Parameter { .. } => {
-            say("Link to the login address with a `return_to` that is a path of this site.", SETTINGS)
-        }
+        RequestError::Parameter { .. } => say(
+            "Link to the login address with a `return_to` that is a path of this site.",
+            SETTINGS,
+        ),
         RequestError::Method { .. } | RequestError::ContentType { .. } => say(
             "Use the addresses that the metadata names, and let the browser post the form unchanged.",
             SETTINGS,

@@ -7,7 +7,9 @@ use crate::encoding::{Quoted, pairs, percent_decode};
 use crate::error::{Error, ErrorKind, Rejection, RequestError};
 use crate::ids::{EndpointUrl, ReturnTo};
 use crate::saml::{BindingError, FORM_LIMIT, Outgoing, PostedResponse};
-use crate::sp::{CookieKey, Login, ReplayCache, ServiceProvider, State, Unsolicited, open, surplus};
+use crate::sp::{
+    CookieKey, Login, ReplayCache, ServiceProvider, State, Unsolicited, open, surplus,
+};
 use crate::time::UnixTime;
 use crate::xml::escape_html;
 
@@ -64,7 +66,8 @@ impl HttpResponse {
 
     /// 303: whatever the method was, the next one is GET (RFC 9110 15.4.4).
     fn see_other(location: &str) -> Self {
-        Self::new(303, "text/plain; charset=utf-8", String::new()).with("location", location.to_owned())
+        Self::new(303, "text/plain; charset=utf-8", String::new())
+            .with("location", location.to_owned())
     }
 
     fn with(mut self, name: &'static str, value: String) -> Self {
@@ -191,7 +194,9 @@ impl Routes {
         let dropped = surplus(&cookies(request), &self.cookie_key, LOGINS_AT_ONCE - 1);
         let all = std::iter::once(cookie).chain(dropped);
         Ok(Outcome::Respond(
-            all.fold(response, |response, cookie| response.with("set-cookie", cookie.into_string())),
+            all.fold(response, |response, cookie| {
+                response.with("set-cookie", cookie.into_string())
+            }),
         ))
     }
 
@@ -204,7 +209,11 @@ impl Routes {
         match request.method() {
             "POST" => {}
             "GET" | "HEAD" => return Err(RequestError::AcsOpened.into()),
-            found => return Err(RequestError::Method { found: Quoted::new(found), expected: "POST" }.into()),
+            found => {
+                return Err(
+                    RequestError::Method { found: Quoted::new(found), expected: "POST" }.into()
+                );
+            }
         }
         if request.body().len() > Self::BODY_LIMIT {
             return Err(BindingError::TooLarge { limit: Self::BODY_LIMIT }.into());
@@ -239,7 +248,12 @@ impl Routes {
     }
 
     /// Without a pending login an answer can only be an unsolicited one, where those are taken.
-    fn unsolicited(&self, posted: &PostedResponse, error: Error, now: UnixTime) -> Result<Outcome, Error> {
+    fn unsolicited(
+        &self,
+        posted: &PostedResponse,
+        error: Error,
+        now: UnixTime,
+    ) -> Result<Outcome, Error> {
         if matches!(self.sp.unsolicited(), Unsolicited::Refuse) {
             return Err(error);
         }
@@ -256,7 +270,9 @@ impl Routes {
             ErrorKind::Binding(BindingError::TooLarge { .. }) => 413,
             ErrorKind::Request(_) | ErrorKind::Binding(_) | ErrorKind::Message(_) => 400,
             ErrorKind::Configuration(_) | ErrorKind::Metadata(_) => 500,
-            ErrorKind::Rejected(Rejection::ReplayCacheFull | Rejection::ReplayCacheUnavailable) => 503,
+            ErrorKind::Rejected(Rejection::ReplayCacheFull | Rejection::ReplayCacheUnavailable) => {
+                503
+            }
             _ => 403,
         };
         let html = format!(
@@ -272,7 +288,9 @@ impl Routes {
                       form-action 'none'; frame-ancestors 'none'";
         let response = HttpResponse::page(status, policy.to_owned(), html);
         let response = match error.kind() {
-            ErrorKind::Request(RequestError::AcsOpened) => response.with("allow", "POST".to_owned()),
+            ErrorKind::Request(RequestError::AcsOpened) => {
+                response.with("allow", "POST".to_owned())
+            }
             ErrorKind::Request(RequestError::Method { expected, .. }) => {
                 response.with("allow", (*expected).to_owned())
             }
@@ -314,7 +332,8 @@ fn return_to(query: &str) -> Result<ReturnTo, RequestError> {
     match (values.next(), values.next()) {
         (None, _) => Ok(ReturnTo::default()),
         (Some((_, value)), None) => {
-            let text = percent_decode(value).map_err(|_| broken("its percent-encoding is broken"))?;
+            let text =
+                percent_decode(value).map_err(|_| broken("its percent-encoding is broken"))?;
             text.parse().map_err(|error: crate::ids::InvalidId| broken(error.reason))
         }
         (Some(_), Some(_)) => Err(broken("it stands twice")),

@@ -15,10 +15,14 @@ pub mod http;
 pub mod mapping;
 pub mod saml;
 pub mod sp;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use crate::crypto::{Certificate, SecureRandom, SystemRandom};
 pub use crate::error::{Error, ErrorKind, Hint, Rejection};
 pub use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo};
 pub use crate::saml::{AuthnRequest, IdentityProvider, MetadataTrust, PostedResponse};
-pub use crate::sp::{CookieKey, Login, MemoryReplayCache, PendingLogin, ReplayCache, ServiceProvider};
+pub use crate::sp::{
+    CookieKey, Login, MemoryReplayCache, PendingLogin, ReplayCache, ServiceProvider,
+};
 pub use crate::time::UnixTime;

@@ -61,7 +61,9 @@ pub enum CertificateError {
         kind: Quoted,
     },
     /// The key is too small or otherwise unsafe (NIST SP 800-131A; Bleichenbacher 2006).
-    #[error("the certificate {subject} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at least 65537 are wanted, it has {bits} bits")]
+    #[error(
+        "the certificate {subject} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at least 65537 are wanted, it has {bits} bits"
+    )]
     WeakKey {
         /// The name in the certificate.
         subject: Quoted,
@@ -69,7 +71,9 @@ pub enum CertificateError {
         bits: usize,
     },
     /// Not an RSA private key that can be used.
-    #[error("the input is not an unencrypted RSA private key of 2048 to 4096 bits in PKCS#8 or PKCS#1")]
+    #[error(
+        "the input is not an unencrypted RSA private key of 2048 to 4096 bits in PKCS#8 or PKCS#1"
+    )]
     PrivateKey,
 }
 
@@ -140,14 +144,16 @@ impl Certificate {
             true => body.replace('\u{a0}', " ").replace("\\r", "").replace("\\n", "").into(),
             false => body.into(),
         };
-        let der = base64_decode(&body, CERTIFICATE_LIMIT).map_err(|_| CertificateError::Malformed)?;
+        let der =
+            base64_decode(&body, CERTIFICATE_LIMIT).map_err(|_| CertificateError::Malformed)?;
         Self::from_der(&der)
     }
 
     /// Reads DER.
     pub(crate) fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let malformed = |_| CertificateError::Malformed;
-        let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
+        let (rest, parsed) =
+            X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
         if !rest.is_empty() || der.len() > CERTIFICATE_LIMIT {
             return Err(CertificateError::Malformed);
         }
@@ -251,7 +257,10 @@ fn looks_like_base64(text: &str) -> bool {
     text.trim_start().starts_with("MI")
 }
 
-fn public_key(spki: &SubjectPublicKeyInfo<'_>, subject: &Quoted) -> Result<PublicKey, CertificateError> {
+fn public_key(
+    spki: &SubjectPublicKeyInfo<'_>,
+    subject: &Quoted,
+) -> Result<PublicKey, CertificateError> {
     let unsupported = |kind: &str| CertificateError::UnsupportedKey {
         subject: subject.clone(),
         kind: Quoted::new(kind),

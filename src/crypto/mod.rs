@@ -3,10 +3,10 @@
 mod certificate;
 mod ring;
 
-pub use certificate::{Certificate, CertificateError};
 pub(crate) use certificate::thumbprint_of_base64;
-pub use ring::{SigningKey, SystemRandom};
+pub use certificate::{Certificate, CertificateError};
 pub(crate) use ring::{SealingKey, digest, digests_equal, verify};
+pub use ring::{SigningKey, SystemRandom};
 
 /// Fills bytes that nobody can guess.
 pub trait SecureRandom: std::fmt::Debug + Send + Sync {

@@ -36,7 +36,12 @@ pub(crate) fn digests_equal(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Whether `key` made `signed` over `message`. A key of another kind than the method's never did.
-pub(crate) fn verify(method: SignatureMethod, key: &PublicKey, message: &[u8], signed: &[u8]) -> bool {
+pub(crate) fn verify(
+    method: SignatureMethod,
+    key: &PublicKey,
+    message: &[u8],
+    signed: &[u8],
+) -> bool {
     let algorithm: &dyn signature::VerificationAlgorithm = match method {
         SignatureMethod::RsaSha1 => &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
         SignatureMethod::RsaSha256 => &signature::RSA_PKCS1_2048_8192_SHA256,
@@ -67,7 +72,9 @@ impl SigningKey {
     /// When it is no such key, or is encrypted.
     pub fn parse(input: &[u8]) -> Result<Self, CertificateError> {
         let der = match std::str::from_utf8(input).ok().and_then(pem_body) {
-            Some(body) => base64_decode(body, input.len()).map_err(|_| CertificateError::PrivateKey)?,
+            Some(body) => {
+                base64_decode(body, input.len()).map_err(|_| CertificateError::PrivateKey)?
+            }
             None => input.to_vec(),
         };
         rsa::KeyPair::from_pkcs8(&der)

@@ -8,7 +8,10 @@ use std::time::Duration;
 pub(crate) use sign::{Placement, SignatureStyle, sign_element};
 use signed_info::SignedInfo;
 
-use crate::crypto::{Certificate, SignatureMethod, digest, digests_equal, thumbprint_of_base64, verify as verify_bytes};
+use crate::crypto::{
+    Certificate, SignatureMethod, digest, digests_equal, thumbprint_of_base64,
+    verify as verify_bytes,
+};
 use crate::encoding::{Quoted, base64_decode};
 use crate::time::{Outside, UnixTime};
 use crate::xml::{Element, XmlError, canonicalize};
@@ -107,7 +110,9 @@ pub enum DsigError {
         algorithm: Quoted,
     },
     /// There is not exactly one reference, or it does not refer to the parent by its ID.
-    #[error("the signature refers to {found}; it must refer once, to the element that it stands in")]
+    #[error(
+        "the signature refers to {found}; it must refer once, to the element that it stands in"
+    )]
     Reference {
         /// What it refers to.
         found: Quoted,
@@ -121,13 +126,17 @@ pub enum DsigError {
         trusted: Vec<Box<str>>,
     },
     /// The message encloses a trusted certificate, but the signature does not verify with it.
-    #[error("the signature is broken, though it claims the trusted key {thumbprint}: the message was changed after signing")]
+    #[error(
+        "the signature is broken, though it claims the trusted key {thumbprint}: the message was changed after signing"
+    )]
     BadSignature {
         /// SHA-256 thumbprint of that certificate.
         thumbprint: Box<str>,
     },
     /// A trusted key made the signature, but its certificate is outside its dates.
-    #[error("the signature was made with the certificate {thumbprint}, which is valid from {not_before} to {not_after}; it is {now}")]
+    #[error(
+        "the signature was made with the certificate {thumbprint}, which is valid from {not_before} to {not_after}; it is {now}"
+    )]
     CertificateNotValid {
         /// SHA-256 thumbprint.
         thumbprint: Box<str>,
@@ -147,7 +156,8 @@ pub enum DsigError {
 }
 
 fn offered(thumbprint: Option<&str>) -> String {
-    thumbprint.map_or_else(|| "it encloses no certificate".into(), |print| format!("it encloses {print}"))
+    thumbprint
+        .map_or_else(|| "it encloses no certificate".into(), |print| format!("it encloses {print}"))
 }
 
 impl DsigError {
@@ -181,7 +191,11 @@ pub(crate) fn signature_of(element: Element<'_>) -> Option<Element<'_>> {
 ///
 /// # Errors
 /// When there is no such signature, or no trusted key made it over this very element.
-pub(crate) fn verify(element: Element<'_>, keys: &TrustedKeys, policy: &Policy) -> Result<Signed, DsigError> {
+pub(crate) fn verify(
+    element: Element<'_>,
+    keys: &TrustedKeys,
+    policy: &Policy,
+) -> Result<Signed, DsigError> {
     let missing = || DsigError::Missing { element: element.quoted() };
     let signature = signature_of(element).ok_or_else(missing)?;
     let mut parts = signature.children()?;
@@ -251,7 +265,9 @@ fn nobody(keys: &TrustedKeys, key_info: Option<Element<'_>>) -> DsigError {
 
 fn in_date(certificate: &Certificate, policy: &Policy) -> Result<(), DsigError> {
     match certificate.validity().must_hold_at(policy.now, policy.skew) {
-        Err(Outside::TooEarly(_) | Outside::TooLate(_)) if !policy.leniency.expired_certificates => {
+        Err(Outside::TooEarly(_) | Outside::TooLate(_))
+            if !policy.leniency.expired_certificates =>
+        {
             Err(DsigError::CertificateNotValid {
                 thumbprint: certificate.thumbprint_sha256().into(),
                 not_before: certificate.not_before(),

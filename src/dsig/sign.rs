@@ -1,7 +1,7 @@
 //! Signing what we send, and what the `testing` identity provider sends.
 
-use super::signed_info::{ENVELOPED, EXC_C14N};
 use super::DS;
+use super::signed_info::{ENVELOPED, EXC_C14N};
 use crate::crypto::{Certificate, DigestMethod, NoRandomness, SignatureMethod, SigningKey, digest};
 use crate::encoding::base64_encode;
 use crate::xml::{Document, Limits, Writer, canonicalize};
@@ -38,7 +38,8 @@ pub(crate) fn sign_element(
     let Ok(document) = Document::parse_str(xml, &Limits::METADATA) else { return Ok(None) };
     let root = document.root();
     let mut octets = String::with_capacity(xml.len());
-    let (Some(id), Ok(())) = (root.attribute("ID"), canonicalize(root, None, &[], &mut octets)) else {
+    let (Some(id), Ok(())) = (root.attribute("ID"), canonicalize(root, None, &[], &mut octets))
+    else {
         return Ok(None);
     };
     let info = signed_info(style, id, digest(DigestMethod::Sha256, octets.as_bytes()).as_ref());

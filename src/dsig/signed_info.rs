@@ -33,7 +33,8 @@ impl<'d> SignedInfo<'d> {
         leniency: Leniency,
     ) -> Result<Self, DsigError> {
         let mut parts = element.children()?;
-        let own_prefixes = exclusive_c14n(parts.one(DS, "CanonicalizationMethod")?, "canonicalization")?;
+        let own_prefixes =
+            exclusive_c14n(parts.one(DS, "CanonicalizationMethod")?, "canonicalization")?;
         let method = signature_method(parts.one(DS, "SignatureMethod")?, leniency)?;
         let reference = parts.one(DS, "Reference")?;
         // A second reference is where other data hide (CVE-2025-29774, CVE-2026-33487).
@@ -99,7 +100,10 @@ fn exclusive_c14n<'d>(element: Element<'d>, role: &'static str) -> Result<Vec<&'
     }
 }
 
-fn signature_method(element: Element<'_>, leniency: Leniency) -> Result<SignatureMethod, DsigError> {
+fn signature_method(
+    element: Element<'_>,
+    leniency: Leniency,
+) -> Result<SignatureMethod, DsigError> {
     let uri = algorithm(element)?;
     // No HMACOutputLength or other parameters (CVE-2009-0217).
     element.children()?.end()?;

@@ -187,7 +187,9 @@ fn owned(element: Element<'_>, attribute: &str) -> Option<String> {
 }
 
 /// SAML Core 2.4.1: one identifier, then confirmations.
-fn read_subject(element: Element<'_>) -> Result<(Option<NameId>, Vec<SubjectConfirmation>), MessageError> {
+fn read_subject(
+    element: Element<'_>,
+) -> Result<(Option<NameId>, Vec<SubjectConfirmation>), MessageError> {
     let mut parts = element.children()?;
     let name_id = identifier(&mut parts)?.map(read_name_id).transpose()?;
     let mut confirmations = Vec::with_capacity(1);

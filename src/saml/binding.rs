@@ -53,11 +53,15 @@ impl PostedResponse {
     ///
     /// # Errors
     /// When `saml_response` is too long or not base64, or `relay_state` is longer than 80 bytes.
-    pub fn from_fields(saml_response: &str, relay_state: Option<&str>) -> Result<Self, BindingError> {
-        let xml = base64_decode(saml_response, Limits::MESSAGE.bytes).map_err(|error| match error {
-            EncodingError::TooLong(limit) => BindingError::TooLarge { limit },
-            _ => BindingError::Encoding("SAMLResponse"),
-        })?;
+    pub fn from_fields(
+        saml_response: &str,
+        relay_state: Option<&str>,
+    ) -> Result<Self, BindingError> {
+        let xml =
+            base64_decode(saml_response, Limits::MESSAGE.bytes).map_err(|error| match error {
+                EncodingError::TooLong(limit) => BindingError::TooLarge { limit },
+                _ => BindingError::Encoding("SAMLResponse"),
+            })?;
         let relay_state = relay_state.filter(|text| !text.is_empty()).map(str::parse).transpose();
         let relay_state = relay_state.map_err(|_| BindingError::RelayState)?;
         Ok(Self { xml, relay_state })
@@ -85,7 +89,9 @@ pub enum BindingError {
     #[error("the form has the field `{0}` more than once")]
     Repeated(&'static str),
     /// The field cannot be decoded.
-    #[error("the form's `{0}` is not encoded as the HTTP-POST binding has it (base64, percent-encoded)")]
+    #[error(
+        "the form's `{0}` is not encoded as the HTTP-POST binding has it (base64, percent-encoded)"
+    )]
     Encoding(&'static str),
     /// The form or the message in it is too large.
     #[error("the message is larger than {limit} bytes")]
@@ -205,7 +211,8 @@ impl PostForm {
 
     /// The fields of the form, for a page of your own.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [("SAMLRequest", self.message.as_str()), ("RelayState", self.relay_state.as_ref())].into_iter()
+        [("SAMLRequest", self.message.as_str()), ("RelayState", self.relay_state.as_ref())]
+            .into_iter()
     }
 
     /// Where the form goes.
@@ -253,7 +260,9 @@ mod tests {
         let posted = form("SAMLResponse=PGEvPg%3D%3D&x=1&RelayState=r-1").expect("a form");
         assert_eq!(posted.xml(), b"<a/>");
         assert_eq!(posted.relay_state().map(AsRef::as_ref), Some("r-1"));
-        assert!(form("SAMLResponse=PGEvPg%3D%3D&RelayState=").is_ok_and(|p| p.relay_state().is_none()));
+        assert!(
+            form("SAMLResponse=PGEvPg%3D%3D&RelayState=").is_ok_and(|p| p.relay_state().is_none())
+        );
         for (body, code) in [
             ("", "saml.form_field_missing"),
             ("RelayState=x", "saml.form_field_missing"),
@@ -277,7 +286,8 @@ mod tests {
     fn a_redirect_carries_the_message_and_keeps_the_query_of_the_endpoint() {
         let destination: EndpointUrl = "https://idp.example/sso?tenant=1".parse().expect("a URL");
         let relay: RelayState = "r+1".parse().expect("a relay state");
-        let url = redirect(&destination, "<a/>", &relay, None, &[("login_hint", "a b&c")]).expect("ok");
+        let url =
+            redirect(&destination, "<a/>", &relay, None, &[("login_hint", "a b&c")]).expect("ok");
         let query = url.strip_prefix("https://idp.example/sso?tenant=1&").expect("the endpoint");
         let mut parts = pairs(query.as_bytes());
         let (name, value) = parts.next().expect("a parameter");

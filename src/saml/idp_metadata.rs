@@ -91,7 +91,9 @@ pub enum MetadataError {
         entity: Quoted,
     },
     /// Keys for signing are named, but none can be used.
-    #[error("the metadata of {entity} names {count} keys for signing, none of which can be used: {first}")]
+    #[error(
+        "the metadata of {entity} names {count} keys for signing, none of which can be used: {first}"
+    )]
     NoUsableKey {
         /// The entity.
         entity: Quoted,
@@ -167,7 +169,11 @@ impl IdentityProvider {
     /// # Errors
     /// When the document is not such metadata, has expired, is not signed as `trust` says, or names
     /// no usable key for signing or no endpoint for single sign-on.
-    pub fn from_metadata(xml: &[u8], trust: MetadataTrust<'_>, now: UnixTime) -> Result<Self, MetadataError> {
+    pub fn from_metadata(
+        xml: &[u8],
+        trust: MetadataTrust<'_>,
+        now: UnixTime,
+    ) -> Result<Self, MetadataError> {
         Self::read(xml, None, trust, now, Scheme::HttpsOnly)
     }
 
@@ -234,7 +240,8 @@ impl IdentityProvider {
             return Err(MetadataError::NoSsoEndpoint { entity: name() });
         }
         let wants = roles.iter().filter_map(|role| role.attribute("WantAuthnRequestsSigned"));
-        let wants_requests_signed = wants.into_iter().any(|text| matches!(trim_xml(text), "true" | "1"));
+        let wants_requests_signed =
+            wants.into_iter().any(|text| matches!(trim_xml(text), "true" | "1"));
         Ok(Self { entity_id, sso, keys, wants_requests_signed, leniency: Leniency::default() })
     }
 
@@ -311,7 +318,10 @@ impl Scheme {
 }
 
 /// The entity that is wanted, or the only identity provider.
-fn find_entity<'d>(root: Element<'d>, wanted: Option<&EntityId>) -> Result<Element<'d>, MetadataError> {
+fn find_entity<'d>(
+    root: Element<'d>,
+    wanted: Option<&EntityId>,
+) -> Result<Element<'d>, MetadataError> {
     let entities: Vec<Element<'d>> = match root.local_name() {
         _ if root.namespace() != MD => Vec::new(),
         "EntityDescriptor" => vec![root],
@@ -320,7 +330,8 @@ fn find_entity<'d>(root: Element<'d>, wanted: Option<&EntityId>) -> Result<Eleme
         }
         _ => Vec::new(),
     };
-    let first = *entities.first().ok_or_else(|| MetadataError::NotMetadata { found: root.quoted() })?;
+    let first =
+        *entities.first().ok_or_else(|| MetadataError::NotMetadata { found: root.quoted() })?;
     let Some(wanted) = wanted else {
         let mut providers = entities.iter().filter(|entity| entity.elements().any(is_idp_role));
         return match (providers.next(), providers.count()) {
@@ -332,7 +343,12 @@ fn find_entity<'d>(root: Element<'d>, wanted: Option<&EntityId>) -> Result<Eleme
     let name = |entity: &Element<'d>| entity.attribute("entityID").unwrap_or_default();
     let found = entities.iter().copied().find(|entity| name(entity) == wanted.as_ref());
     found.ok_or_else(|| MetadataError::OtherEntity {
-        found: entities.iter().take(3).map(|e| Quoted::new(name(e)).to_string()).collect::<Vec<_>>().join(", "),
+        found: entities
+            .iter()
+            .take(3)
+            .map(|e| Quoted::new(name(e)).to_string())
+            .collect::<Vec<_>>()
+            .join(", "),
         expected: Quoted::new(wanted.as_ref()),
     })
 }
@@ -361,7 +377,9 @@ fn signing_keys(roles: &[Element<'_>], entity: Quoted) -> Result<TrustedKeys, Me
     let mut problems = Vec::new();
     let descriptors = roles.iter().flat_map(|role| role.elements());
     let descriptors = descriptors.filter(|child| child.is(MD, "KeyDescriptor"));
-    for descriptor in descriptors.filter(|key| matches!(key.attribute("use"), None | Some("signing"))) {
+    for descriptor in
+        descriptors.filter(|key| matches!(key.attribute("use"), None | Some("signing")))
+    {
         for found in descriptor.descendants().filter(|inner| inner.is(DS, "X509Certificate")) {
             match Certificate::from_base64(found.text()?) {
                 Ok(certificate) if certificates.contains(&certificate) => {}

@@ -8,19 +8,19 @@ mod idp_metadata;
 mod response;
 mod sp_metadata;
 
-pub use assertion::{Assertion, AuthnStatement};
 pub(crate) use assertion::SubjectConfirmation;
+pub use assertion::{Assertion, AuthnStatement};
 pub use attributes::{Attribute, Attributes, Claims, NameId};
+pub(crate) use authn_request::Envelope as AuthnRequestEnvelope;
 pub use authn_request::{AuthnRequest, Comparison};
 pub use binding::{BindingError, Outgoing, POST_FORM_SCRIPT_SHA256, PostForm, PostedResponse};
 pub(crate) use binding::{FORM_LIMIT, post, redirect};
-pub(crate) use authn_request::Envelope as AuthnRequestEnvelope;
 pub(crate) use idp_metadata::Scheme;
 pub use idp_metadata::{Binding, IdentityProvider, MetadataError, MetadataTrust};
-pub use response::{MessageError, Status};
 pub(crate) use response::Envelope;
-pub use sp_metadata::{Contact, ContactType, Organization};
+pub use response::{MessageError, Status};
 pub(crate) use sp_metadata::SpMetadata;
+pub use sp_metadata::{Contact, ContactType, Organization};
 
 /// SAML Core 1.2: protocol messages.
 pub(crate) const SAMLP: &str = "urn:oasis:names:tc:SAML:2.0:protocol";

@@ -106,7 +106,8 @@ impl SpMetadata<'_> {
             .attribute("AuthnRequestsSigned", if self.requests_signed { "true" } else { "false" })
             .attribute("WantAssertionsSigned", "true")
             .attribute("protocolSupportEnumeration", SAMLP);
-        for (purpose, certificates) in [("signing", self.signing), ("encryption", self.encryption)] {
+        for (purpose, certificates) in [("signing", self.signing), ("encryption", self.encryption)]
+        {
             for certificate in certificates {
                 write_key(&mut out, purpose, certificate);
             }

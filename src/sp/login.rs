@@ -93,9 +93,11 @@ impl PendingLogin {
     pub(super) fn must_not_have_expired(&self, now: UnixTime) -> Result<(), Rejection> {
         match now < self.expires {
             true => Ok(()),
-            false => {
-                Err(Rejection::PendingLoginExpired { begun: self.begun, expired: self.expires, now })
-            }
+            false => Err(Rejection::PendingLoginExpired {
+                begun: self.begun,
+                expired: self.expires,
+                now,
+            }),
         }
     }
 }
@@ -237,7 +239,11 @@ impl Login {
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn spent_cookie(&self, key: &CookieKey, rng: &dyn SecureRandom) -> Result<Option<SetCookie>, Error> {
+    pub fn spent_cookie(
+        &self,
+        key: &CookieKey,
+        rng: &dyn SecureRandom,
+    ) -> Result<Option<SetCookie>, Error> {
         let Some(relay_state) = &self.answered.relay_state else { return Ok(None) };
         let answered = State::Answered { return_to: self.answered.return_to.clone() };
         state::seal(&answered, relay_state, key, rng, state::ANSWERED_FOR).map(Some)

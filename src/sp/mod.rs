@@ -15,9 +15,9 @@ pub(crate) use state::{State, open, surplus};
 
 use crate::crypto::{Certificate, DigestMethod, SecureRandom, SigningKey, digest};
 use crate::dsig::{Placement, SignatureStyle, sign_element};
+use crate::encoding::Quoted;
 use crate::error::{ConfigurationError, Error, Rejection};
 use crate::ids::{EndpointUrl, EntityId, MessageId, RelayState, ReturnTo};
-use crate::encoding::Quoted;
 use crate::saml::{
     AuthnRequest, AuthnRequestEnvelope, Binding, Contact, IdentityProvider, Organization, Outgoing,
     PostedResponse, SpMetadata, post, redirect,
@@ -153,7 +153,11 @@ impl ServiceProvider {
     ///
     /// # Errors
     /// When the certificate is not the key's.
-    pub fn with_signing_key(mut self, key: SigningKey, certificate: Certificate) -> Result<Self, Error> {
+    pub fn with_signing_key(
+        mut self,
+        key: SigningKey,
+        certificate: Certificate,
+    ) -> Result<Self, Error> {
         if key.public_key() != *certificate.key() {
             let thumbprint = certificate.thumbprint_sha256().into();
             return Err(ConfigurationError::KeyMismatch { thumbprint }.into());
@@ -263,7 +267,8 @@ impl ServiceProvider {
         let (mut id, mut relay) = ([0; 20], [0; 16]);
         rng.fill(&mut id)?;
         rng.fill(&mut relay)?;
-        let (request_id, relay_state) = (MessageId::from_random(id), RelayState::from_random(relay));
+        let (request_id, relay_state) =
+            (MessageId::from_random(id), RelayState::from_random(relay));
         let (binding, destination) = match self.binding {
             Some(binding) => self.idp.sso_url(binding).map(|url| (binding, url)),
             None => self.idp.preferred_sso(),
@@ -283,7 +288,13 @@ impl ServiceProvider {
         let outgoing = match (binding, signing) {
             (Binding::Redirect, signing) => {
                 let key = signing.map(|signing| &signing.key);
-                Outgoing::Redirect(redirect(destination, &xml, &relay_state, key, &request.hints())?)
+                Outgoing::Redirect(redirect(
+                    destination,
+                    &xml,
+                    &relay_state,
+                    key,
+                    &request.hints(),
+                )?)
             }
             (Binding::Post, None) => Outgoing::Post(post(destination, &xml, &relay_state)),
             (Binding::Post, Some(signing)) => {
@@ -377,7 +388,11 @@ impl ServiceProvider {
     ///
     /// # Errors
     /// When such answers are not allowed, when this one answers a request, or as `finish_login`.
-    pub fn finish_unsolicited(&self, posted: &PostedResponse, now: UnixTime) -> Result<Login, Error> {
+    pub fn finish_unsolicited(
+        &self,
+        posted: &PostedResponse,
+        now: UnixTime,
+    ) -> Result<Login, Error> {
         let unclaimed = self.judge_unsolicited(posted, now)?;
         let claim = match &self.unsolicited {
             Unsolicited::Accept { replay_cache } => {
@@ -392,12 +407,17 @@ impl ServiceProvider {
     ///
     /// # Errors
     /// As `finish_unsolicited`, except for a replay.
-    pub fn judge_unsolicited(&self, posted: &PostedResponse, now: UnixTime) -> Result<UnclaimedLogin, Error> {
+    pub fn judge_unsolicited(
+        &self,
+        posted: &PostedResponse,
+        now: UnixTime,
+    ) -> Result<UnclaimedLogin, Error> {
         let verdict = match &self.unsolicited {
             Unsolicited::Refuse => Err(Rejection::Unsolicited.into()),
             Unsolicited::Accept { .. } => judge(self, posted.xml(), None, now).map(|judged| {
                 // A relay state of theirs is used only if it is a path on our own site.
-                let relay_state = posted.relay_state().and_then(|relay| relay.as_ref().parse().ok());
+                let relay_state =
+                    posted.relay_state().and_then(|relay| relay.as_ref().parse().ok());
                 let answered = Answered {
                     request_id: None,
                     relay_state: None,
@@ -411,7 +431,11 @@ impl ServiceProvider {
     }
 
     /// A pending login for a request that was captured, not made: named `danger` where it is public.
-    pub(crate) fn pending_for_captured(&self, request_id: MessageId, now: UnixTime) -> PendingLogin {
+    pub(crate) fn pending_for_captured(
+        &self,
+        request_id: MessageId,
+        now: UnixTime,
+    ) -> PendingLogin {
         PendingLogin {
             request_id,
             relay_state: RelayState::from_random([0; 16]),
@@ -468,7 +492,10 @@ fn audiences(entity_id: &EntityId) -> Vec<String> {
 }
 
 /// An event at each verdict, with the code of an error or the ID of the assertion; no names.
-#[cfg_attr(not(feature = "tracing"), expect(clippy::missing_const_for_fn, unused_variables, reason = "reports nothing"))]
+#[cfg_attr(
+    not(feature = "tracing"),
+    expect(clippy::missing_const_for_fn, unused_variables, reason = "reports nothing")
+)]
 fn report(verdict: &Result<UnclaimedLogin, Error>) {
     #[cfg(feature = "tracing")]
     match verdict {

@@ -73,7 +73,9 @@ fn is_sent_to_us(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Re
 /// SAML Profiles 4.1.4.2: the issuer of the response, where there is one, is the identity provider.
 fn is_issued_by_whom_we_asked(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Error> {
     match envelope.issuer {
-        Some(issuer) => Ok(must_be_issuer(sp, "Response", issuer.text()?, issuer.attribute("Format"))?),
+        Some(issuer) => {
+            Ok(must_be_issuer(sp, "Response", issuer.text()?, issuer.attribute("Format"))?)
+        }
         None => Ok(()),
     }
 }
@@ -139,7 +141,8 @@ fn is_signed(
         Some(_) => Some(verify(element, keys, &policy)?),
         None => None,
     };
-    let signed = assertion.or(response).ok_or_else(|| DsigError::Missing { element: element.quoted() })?;
+    let signed =
+        assertion.or(response).ok_or_else(|| DsigError::Missing { element: element.quoted() })?;
     Ok((Assertion::from_signed(&signed)?, signed.certificate().clone()))
 }
 
@@ -194,7 +197,10 @@ fn confirms_bearer(
     }
     if confirmation.recipient.as_deref() != Some(sp.acs.as_ref()) {
         let found = confirmation.recipient.as_deref().map(Quoted::new);
-        return Err((1, Rejection::RecipientMismatch { found, expected: Quoted::new(sp.acs.as_ref()) }));
+        return Err((
+            1,
+            Rejection::RecipientMismatch { found, expected: Quoted::new(sp.acs.as_ref()) },
+        ));
     }
     let in_response_to = confirmation.in_response_to.as_deref();
     must_answer("SubjectConfirmation", in_response_to, asked).map_err(|reason| (2, reason))?;
@@ -203,7 +209,8 @@ fn confirms_bearer(
     }
     let missing = (3, Rejection::ConfirmationShape("has no NotOnOrAfter"));
     let end = confirmation.validity.not_on_or_after.ok_or(missing)?;
-    must_hold("SubjectConfirmation", sp, confirmation.validity, now).map_err(|reason| (4, reason))?;
+    must_hold("SubjectConfirmation", sp, confirmation.validity, now)
+        .map_err(|reason| (4, reason))?;
     Ok(end)
 }
 
@@ -216,12 +223,18 @@ fn must_hold(
     let skew = sp.clock_skew;
     validity.must_hold_at(now, skew).map_err(|outside| match outside {
         Outside::TooEarly(not_before) => Rejection::NotYetValid { what, not_before, now, skew },
-        Outside::TooLate(not_on_or_after) => Rejection::Expired { what, not_on_or_after, now, skew },
+        Outside::TooLate(not_on_or_after) => {
+            Rejection::Expired { what, not_on_or_after, now, skew }
+        }
     })
 }
 
 /// SAML Core 2.5.1: all conditions hold. There must be some, because there must be an audience.
-fn holds_now(sp: &ServiceProvider, assertion: &Assertion, now: UnixTime) -> Result<Validity, Rejection> {
+fn holds_now(
+    sp: &ServiceProvider,
+    assertion: &Assertion,
+    now: UnixTime,
+) -> Result<Validity, Rejection> {
     let conditions = assertion.conditions.as_ref().ok_or(Rejection::NoAudience)?;
     must_hold("assertion", sp, conditions.validity, now)?;
     Ok(conditions.validity)
@@ -255,7 +268,8 @@ fn somebody_authenticated(
         return Err(Rejection::NoAuthnStatement);
     }
     for statement in statements {
-        let session = Validity { not_before: None, not_on_or_after: statement.session_not_on_or_after };
+        let session =
+            Validity { not_before: None, not_on_or_after: statement.session_not_on_or_after };
         must_hold("session", sp, session, now)?;
     }
     let Some(asked) = asked else { return Ok(()) };

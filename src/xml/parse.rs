@@ -145,7 +145,8 @@ impl<'a, 'l> Parser<'a, 'l> {
     /// `tag` is the token without its closing bracket.
     fn start_tag(&mut self, tag: Option<&'a str>, empty: bool) -> Result<(), XmlError> {
         self.in_text = false;
-        let tag = tag.and_then(|tag| tag.strip_prefix('<')).ok_or_else(|| self.fault("a broken tag"))?;
+        let tag =
+            tag.and_then(|tag| tag.strip_prefix('<')).ok_or_else(|| self.fault("a broken tag"))?;
         if self.open.is_empty() && !self.document.nodes.is_empty() {
             return Err(self.fault("there is a second root element"));
         }
@@ -254,13 +255,22 @@ impl<'a, 'l> Parser<'a, 'l> {
                 + self.document.declarations.len()
                 - first_declaration;
             if count > self.limits.attributes {
-                return Err(XmlError::TooMuch { what: "attributes", limit: self.limits.attributes });
+                return Err(XmlError::TooMuch {
+                    what: "attributes",
+                    limit: self.limits.attributes,
+                });
             }
             at = close + 1;
         }
     }
 
-    fn attribute(&mut self, name: &str, at: usize, value: &str, value_at: usize) -> Result<(), XmlError> {
+    fn attribute(
+        &mut self,
+        name: &str,
+        at: usize,
+        value: &str,
+        value_at: usize,
+    ) -> Result<(), XmlError> {
         let (prefix, local) = self.qname(name, at)?;
         let value = self.attribute_value(value, value_at)?;
         match (self.document.str(prefix), self.document.str(local)) {
@@ -304,7 +314,9 @@ impl<'a, 'l> Parser<'a, 'l> {
             declaration.is_some_and(|declaration| self.document.str(declaration.prefix) == name)
         };
         let found = self.scope.iter().rev().find(declared).copied();
-        match found.and_then(|index| self.document.declarations.get(to_usize(index)).zip(Some(index))) {
+        match found
+            .and_then(|index| self.document.declarations.get(to_usize(index)).zip(Some(index)))
+        {
             Some((declaration, _)) if declaration.uri.len == 0 => Ok(NO_NS),
             Some((_, index)) => Ok(index + NS_BASE),
             None if name.is_empty() => Ok(NO_NS),
@@ -333,7 +345,9 @@ impl<'a, 'l> Parser<'a, 'l> {
         let twice = has_pair(tail, same);
         let declared = self.document.declarations.get(to_usize(declarations)..).unwrap_or_default();
         let twice = twice
-            || has_pair(declared, |a, b| self.document.str(a.prefix) == self.document.str(b.prefix));
+            || has_pair(declared, |a, b| {
+                self.document.str(a.prefix) == self.document.str(b.prefix)
+            });
         match twice {
             true => Err(self.fault("an attribute stands twice")),
             false => Ok(()),
@@ -482,7 +496,9 @@ impl<'a, 'l> Parser<'a, 'l> {
     /// XML 1.0 production 23; only at the very start, only version 1.0, only UTF-8.
     fn declaration(&mut self, token: &str) -> Result<(), XmlError> {
         let content = token.strip_prefix("<?xml").and_then(|token| token.strip_suffix("?>"));
-        let content = content.filter(|_| self.at == 0).ok_or_else(|| self.fault("a misplaced XML declaration"))?;
+        let content = content
+            .filter(|_| self.at == 0)
+            .ok_or_else(|| self.fault("a misplaced XML declaration"))?;
         let mut rest = content;
         let mut seen = 0;
         while let Some((name, value, after)) = pseudo_attribute(rest) {

@@ -174,7 +174,11 @@ impl<'d> Children<'d> {
     ///
     /// # Errors
     /// When it has another, or there is none.
-    pub(crate) fn one(&mut self, namespace: &str, local: &'static str) -> Result<Element<'d>, XmlError> {
+    pub(crate) fn one(
+        &mut self,
+        namespace: &str,
+        local: &'static str,
+    ) -> Result<Element<'d>, XmlError> {
         let parent = self.parent;
         self.optional(namespace, local)
             .ok_or_else(|| XmlError::MissingElement { parent: parent.quoted(), child: local })

@@ -4,7 +4,12 @@ use super::*;
 
 /// Well-formed, and nothing that we refuse on purpose.
 const TAKEN: &[&str] = &[
-    "<a/>", "<a x='&lt;'/>", "<a x='>'/>", "<a>\u{feff}</a>", "\u{feff}<a/>", "<a></a >",
+    "<a/>",
+    "<a x='&lt;'/>",
+    "<a x='>'/>",
+    "<a>\u{feff}</a>",
+    "\u{feff}<a/>",
+    "<a></a >",
     "<a x='1\n2'/>",
 ];
 
@@ -265,8 +270,11 @@ fn every_limit_is_exact() {
 fn values_are_text_and_nothing_else() {
     let document = parse("<a><b>x<!--y-->z</b><c>x<d/></c><e/><f>x&amp;<![CDATA[y]]></f></a>");
     let document = document.expect("well-formed");
-    let texts: Vec<_> =
-        document.root().elements().map(|child| child.text().map_err(|error| error.code())).collect();
+    let texts: Vec<_> = document
+        .root()
+        .elements()
+        .map(|child| child.text().map_err(|error| error.code()))
+        .collect();
     assert_eq!(texts, [Err("saml.xml_schema"), Err("saml.xml_schema"), Ok(""), Ok("x&y")]);
 }
 
@@ -308,8 +316,10 @@ fn the_shared_strings_get_their_verdicts() {
     for case in cases {
         let bytes = match case["text"].as_str() {
             Some(text) => text.as_bytes().to_vec(),
-            None => crate::encoding::base64_decode(case["base64"].as_str().expect("bytes"), 1 << 20)
-                .expect("base64"),
+            None => {
+                crate::encoding::base64_decode(case["base64"].as_str().expect("bytes"), 1 << 20)
+                    .expect("base64")
+            }
         };
         let taken = Document::parse(&bytes, &Limits::MESSAGE).is_ok();
         assert_eq!(taken, case["verdict"] == "accept", "{}: {}", case["id"], case["rule"]);
