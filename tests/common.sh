@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the shell tests share; source it from a script in tests/. Goes to the project's root and offers:
 #   need_packages NAME...   installs the Debian packages that are missing
 #   build_examples          builds the examples once, in release; sets INSPECT, SP_MESSAGES and ENTRA_LOGIN
