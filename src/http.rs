@@ -208,6 +208,12 @@ impl Routes {
     ) -> Result<Outcome, Error> {
         match request.method() {
             "POST" => {}
+            "GET" | "HEAD"
+                if pairs(request.query().unwrap_or_default().as_bytes())
+                    .any(|(name, _)| name == b"SAMLResponse") =>
+            {
+                return Err(BindingError::WrongBinding("HTTP-Redirect").into());
+            }
             "GET" | "HEAD" => return Err(RequestError::AcsOpened.into()),
             found => {
                 return Err(

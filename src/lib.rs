@@ -18,7 +18,8 @@ pub mod sp;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use crate::crypto::{Certificate, SecureRandom, SystemRandom};
+pub use crate::crypto::{Certificate, CertificateError, SecureRandom, SigningKey, SystemRandom};
+pub use crate::encoding::Quoted;
 pub use crate::error::{Error, ErrorKind, Hint, Rejection};
 pub use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo};
 pub use crate::saml::{AuthnRequest, IdentityProvider, MetadataTrust, PostedResponse};

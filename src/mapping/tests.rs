@@ -1,3 +1,5 @@
+//! What rules do with claims.
+
 use super::*;
 use crate::saml::NameId;
 

@@ -99,6 +99,10 @@ pub enum BindingError {
         /// How many bytes are allowed.
         limit: usize,
     },
+    /// A response came by another binding than HTTP-POST, the only one that SAML allows for it
+    /// (SAML Profiles 4.1.2).
+    #[error("the response came by {0}; responses come by HTTP-POST only")]
+    WrongBinding(&'static str),
     /// The relay state is longer than SAML allows.
     #[error("the form's `RelayState` is longer than 80 bytes or holds control characters")]
     RelayState,
@@ -113,6 +117,7 @@ impl BindingError {
             Self::Repeated(_) => "saml.form_field_repeated",
             Self::Encoding(_) => "saml.form_encoding",
             Self::TooLarge { .. } => "saml.message_too_large",
+            Self::WrongBinding(_) => "saml.binding_not_allowed",
             Self::RelayState => "saml.relay_state_invalid",
         }
     }

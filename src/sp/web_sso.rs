@@ -4,7 +4,7 @@
 use super::ServiceProvider;
 use crate::crypto::Certificate;
 use crate::dsig::{DsigError, Policy, signature_of, verify};
-use crate::encoding::Quoted;
+use crate::encoding::{Quoted, trim_xml};
 use crate::error::{Error, Rejection};
 use crate::ids::MessageId;
 use crate::saml::{Assertion, ENTITY_FORMAT, Envelope, SubjectConfirmation};
@@ -71,13 +71,11 @@ fn is_sent_to_us(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Re
 }
 
 /// SAML Profiles 4.1.4.2: the issuer of the response, where there is one, is the identity provider.
+/// Nothing rests on it, so white space around it is forgiven here; in the assertion it is not.
 fn is_issued_by_whom_we_asked(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Error> {
-    match envelope.issuer {
-        Some(issuer) => {
-            Ok(must_be_issuer(sp, "Response", issuer.text()?, issuer.attribute("Format"))?)
-        }
-        None => Ok(()),
-    }
+    let Some(issuer) = envelope.issuer else { return Ok(()) };
+    must_be_issuer(sp, "Response", trim_xml(issuer.text()?), issuer.attribute("Format"))?;
+    Ok(())
 }
 
 fn must_be_issuer(

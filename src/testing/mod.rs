@@ -14,7 +14,7 @@
 //! let started = sp.start_login(ReturnTo::default(), now, &SystemRandom::default())?;
 //! let posted = idp.answer(&started.outgoing, now).expect("a request").posted();
 //! let login = sp.finish_login(started.pending, &posted, now, &MemoryReplayCache::default())?;
-//! assert_eq!(login.name_id().value, "alice@contoso.example");
+//! assert_eq!(login.name_id().value, "ada@contoso.example");
 //! # Ok::<(), entra_sso::Error>(())
 //! ```
 
@@ -35,7 +35,7 @@ use crate::xml::Writer;
 /// The tenant of [`TestIdp`].
 pub const TENANT: &str = "7a1f9c2e-4b3d-4f6a-9e8b-2c5d7f0a1b3c";
 /// The object ID of the person whom [`TestIdp`] signs in.
-pub const ALICE: &str = "3e6f8a1c-5d2b-4c7e-8f9a-0b1c2d3e4f5a";
+pub const ADA: &str = "3e6f8a1c-5d2b-4c7e-8f9a-0b1c2d3e4f5a";
 
 /// An identity provider in Entra's shape.
 #[derive(Clone, Debug)]
@@ -56,7 +56,11 @@ impl TestIdp {
     #[must_use]
     pub fn new() -> Self {
         let sso = format!("https://login.microsoftonline.com/{TENANT}/saml2");
-        Self { entity_id: format!("https://sts.windows.net/{TENANT}/"), sso: EndpointUrl::fixed(sso), groups: 2 }
+        Self {
+            entity_id: format!("https://sts.windows.net/{TENANT}/"),
+            sso: EndpointUrl::fixed(sso),
+            groups: 2,
+        }
     }
 
     /// One that listens at `sso`, which may be `http`: for a demonstration in a browser.
@@ -103,7 +107,10 @@ impl TestIdp {
             .attribute("xmlns", "urn:oasis:names:tc:SAML:2.0:metadata");
         out.start("RoleDescriptor")
             .attribute("xsi:type", "fed:SecurityTokenServiceType")
-            .attribute("protocolSupportEnumeration", "http://docs.oasis-open.org/wsfed/federation/200706")
+            .attribute(
+                "protocolSupportEnumeration",
+                "http://docs.oasis-open.org/wsfed/federation/200706",
+            )
             .attribute("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")
             .attribute("xmlns:fed", "http://docs.oasis-open.org/wsfed/federation/200706");
         write_key(&mut out, &certificate);

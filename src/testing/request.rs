@@ -27,7 +27,9 @@ impl ReceivedRequest {
         match outgoing {
             Outgoing::Redirect(url) => Self::from_query(url.split_once('?')?.1),
             Outgoing::Post(form) => {
-                let field = |wanted| form.fields().find(|(name, _)| *name == wanted).map(|(_, value)| value);
+                let field = |wanted| {
+                    form.fields().find(|(name, _)| *name == wanted).map(|(_, value)| value)
+                };
                 let xml = base64_decode(field("SAMLRequest")?, Limits::MESSAGE.bytes).ok()?;
                 Self::from_xml(String::from_utf8(xml).ok()?, field("RelayState").map(str::to_owned))
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ALICE, TENANT, TestIdp, sign};
+use super::{ADA, TENANT, TestIdp, sign};
 use crate::crypto::{Certificate, DigestMethod, SigningKey, digest};
 use crate::dsig::Placement;
 use crate::encoding::{base64_encode, hex, percent_encode};
@@ -98,12 +98,19 @@ pub struct TestResponse {
 const MAX_GROUPS: usize = 150;
 
 impl TestResponse {
-    pub(super) fn new(idp: &TestIdp, acs: &str, audience: &str, now: UnixTime, groups: usize) -> Self {
+    pub(super) fn new(
+        idp: &TestIdp,
+        acs: &str,
+        audience: &str,
+        now: UnixTime,
+        groups: usize,
+    ) -> Self {
         let seed = format!("{acs}\n{audience}\n{}", now.as_millis());
         let hash = hex(digest(DigestMethod::Sha256, seed.as_bytes()).as_ref());
         let end = Some(now.plus(Duration::from_secs(60 * 60)));
         // Entra writes `spn:` before an audience that is no URI.
-        let audience = if audience.contains(':') { audience.to_owned() } else { format!("spn:{audience}") };
+        let audience =
+            if audience.contains(':') { audience.to_owned() } else { format!("spn:{audience}") };
         Self {
             id: hash.chars().take(32).collect(),
             now,
@@ -120,7 +127,7 @@ impl TestResponse {
             context_class: "urn:oasis:names:tc:SAML:2.0:ac:classes:Password".to_owned(),
             status: None,
             name_id: (
-                "alice@contoso.example".to_owned(),
+                "ada@contoso.example".to_owned(),
                 "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress".to_owned(),
             ),
             attributes: default_claims(groups),
@@ -178,7 +185,11 @@ impl TestResponse {
     }
 
     /// `NotBefore` and `NotOnOrAfter` of the conditions.
-    pub fn conditions(mut self, not_before: Option<UnixTime>, not_on_or_after: Option<UnixTime>) -> Self {
+    pub fn conditions(
+        mut self,
+        not_before: Option<UnixTime>,
+        not_on_or_after: Option<UnixTime>,
+    ) -> Self {
         (self.not_before, self.not_on_or_after) = (not_before, not_on_or_after);
         self
     }
@@ -310,7 +321,8 @@ impl TestResponse {
             .leaf("Issuer", &self.issuer);
         out.start("Subject").start("NameID").attribute("Format", &self.name_id.1);
         out.text(&self.name_id.0).end();
-        out.start("SubjectConfirmation").attribute("Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer");
+        out.start("SubjectConfirmation")
+            .attribute("Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer");
         out.start("SubjectConfirmationData")
             .optional("InResponseTo", self.confirmed_request.as_deref())
             .optional("NotOnOrAfter", time(&self.confirmed_until).as_deref())
@@ -377,17 +389,20 @@ fn default_claims(groups: usize) -> Vec<(String, Vec<String>)> {
     let method = "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password";
     let mut out = vec![
         one(claims::TENANT_ID, TENANT),
-        one(claims::OBJECT_ID, ALICE),
-        one(claims::DISPLAY_NAME, "Alice Müller"),
+        one(claims::OBJECT_ID, ADA),
+        one(claims::DISPLAY_NAME, "Ada Lovelace"),
         one(claims::IDENTITY_PROVIDER, &format!("https://sts.windows.net/{TENANT}/")),
-        (claims::AUTHN_METHODS.to_owned(), vec![method.to_owned(), claims::MULTIPLE_AUTHN.to_owned()]),
-        one(claims::GIVEN_NAME, "Alice"),
-        one(claims::SURNAME, "Müller"),
-        one(claims::EMAIL, "alice.mueller@contoso.example"),
-        one(claims::NAME, "alice@contoso.example"),
+        (
+            claims::AUTHN_METHODS.to_owned(),
+            vec![method.to_owned(), claims::MULTIPLE_AUTHN.to_owned()],
+        ),
+        one(claims::GIVEN_NAME, "Ada"),
+        one(claims::SURNAME, "Lovelace"),
+        one(claims::EMAIL, "ada.lovelace@contoso.example"),
+        one(claims::NAME, "ada@contoso.example"),
     ];
     if groups > MAX_GROUPS {
-        let link = format!("https://graph.windows.net/{TENANT}/users/{ALICE}/getMemberObjects");
+        let link = format!("https://graph.windows.net/{TENANT}/users/{ADA}/getMemberObjects");
         out.push(one(claims::GROUPS_LINK, &link));
     } else if groups > 0 {
         let ids = (0..groups).map(|number| format!("{number:08x}-9d4e-4b6f-8a2c-1d3e5f7a9b0c"));

@@ -1,0 +1,125 @@
+//! A file imports from its own module and from the floors below it, and from nowhere else. One file
+//! names each backend, one reads the clock, and every file says what it is for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The house, from the ground up. Modules that share a floor do not know each other.
+const FLOORS: &[&[&str]] = &[
+    &["encoding", "time"],
+    &["ids"],
+    &["crypto", "xml"],
+    &["dsig"],
+    &["saml"],
+    &["entra"],
+    &["error", "mapping"],
+    &["sp"],
+    &["danger", "http"],
+    &["testing"],
+];
+
+/// A name that only one file may say, because it is the seam to somebody else's code.
+const SEAMS: &[(&str, &str)] = &[
+    ("ring::", "crypto/ring.rs"),
+    ("quick_xml", "xml/parse.rs"),
+    ("x509_parser", "crypto/certificate.rs"),
+    ("flate2::", "encoding.rs"),
+    ("base64::", "encoding.rs"),
+    ("url::", "ids.rs"),
+    ("SystemTime", "http.rs"),
+];
+
+#[test]
+fn every_import_goes_down() {
+    let mut imported = 0;
+    for (file, text) in sources() {
+        let Some(floor) = floor_of(&file) else {
+            assert!(file == "lib.rs" || file.starts_with("manual"), "{file} has no floor");
+            continue;
+        };
+        for target in imports(&text) {
+            let Some(position) = FLOORS.iter().position(|names| names.contains(&target)) else {
+                panic!("{file}: `crate::{target}` has no floor");
+            };
+            imported += 1;
+            let own = file.split(['/', '.']).next() == Some(target);
+            assert!(own || position < floor, "{file} reaches up or sideways to `{target}`");
+        }
+    }
+    assert!(imported > 50, "the search for imports found only {imported}");
+}
+
+#[test]
+fn one_file_names_each_backend() {
+    for (name, home) in SEAMS {
+        let sources = sources();
+        assert!(sources.iter().any(|(file, _)| file == home), "{home} is gone");
+        for (file, text) in sources.iter().filter(|(file, _)| file != home) {
+            let named = code_lines(text).any(|line| {
+                line.match_indices(name).any(|(at, _)| {
+                    let before = line[..at].chars().next_back();
+                    // `crypto::ring::` and `use ring::{…}` inside crypto name the module, not the crate.
+                    !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+                        && !(file == "crypto/mod.rs" && *name == "ring::")
+                })
+            });
+            assert!(!named, "{file} names {name}, which is the business of {home}");
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for (file, text) in sources() {
+        assert!(text.starts_with("//! "), "{file} does not begin with a sentence");
+    }
+}
+
+#[test]
+fn the_core_stays_small() {
+    let lines: usize = sources().iter().map(|(_, text)| text.lines().count()).sum();
+    println!("{lines} lines in src");
+    assert!(lines < 8000, "src has {lines} lines; what can be said shorter, or is not needed?");
+}
+
+fn floor_of(file: &str) -> Option<usize> {
+    let module = file.split(['/', '.']).next()?;
+    FLOORS.iter().position(|names| names.contains(&module))
+}
+
+fn code_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"))
+}
+
+fn imports(text: &str) -> impl Iterator<Item = &str> {
+    // Tests at the foot of a file may look at whatever they need.
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
+    code_lines(code)
+        .flat_map(|line| line.split("crate::").skip(1))
+        .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+        .filter(|name| !name.is_empty())
+}
+
+fn sources() -> Vec<(String, String)> {
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).expect("src is readable") {
+            let path = entry.expect("src is readable").path();
+            match path.is_dir() {
+                true => walk(&path, found),
+                false => {
+                    found.extend(path.extension().is_some_and(|end| end == "rs").then_some(path))
+                }
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    walk(&root, &mut found);
+    found
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).expect("under src").display().to_string();
+            (name, fs::read_to_string(&path).expect("src is readable"))
+        })
+        .collect()
+}

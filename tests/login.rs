@@ -1,0 +1,597 @@
+//! Whole logins, through the public API and through the routes, against an identity provider in
+//! Entra's shape.
+
+use std::time::Duration;
+
+use entra_sso::http::{HttpRequest, HttpResponse, Outcome, Routes};
+use entra_sso::saml::{Binding, Comparison, Outgoing};
+use entra_sso::sp::{CookieKey, UnclaimedLogin, Unsolicited};
+use entra_sso::testing::{
+    ADA, ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse, TestSigning,
+};
+use entra_sso::{
+    AuthnRequest, Error, Login, MemoryReplayCache, PendingLogin, PostedResponse, ReturnTo,
+    ServiceProvider, SystemRandom, UnixTime, entra,
+};
+
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+fn rng() -> SystemRandom {
+    SystemRandom::default()
+}
+
+fn idp() -> TestIdp {
+    TestIdp::new()
+}
+
+fn sp() -> ServiceProvider {
+    let base = "https://app.example/saml".parse().expect("a URL");
+    ServiceProvider::at(&base, idp().identity_provider(NOW).expect("metadata"))
+}
+
+fn start(sp: &ServiceProvider, request: &AuthnRequest) -> (PendingLogin, ReceivedRequest) {
+    let return_to: ReturnTo = "/reports?year=2027".parse().expect("a path");
+    let started = sp.start_login_with(request, return_to, NOW, &rng()).expect("a login");
+    let received = ReceivedRequest::from_outgoing(&started.outgoing).expect("a request");
+    (started.pending, received)
+}
+
+/// Begins a login, has the answer made different, and judges it.
+fn judge(
+    change: impl FnOnce(TestResponse) -> TestResponse,
+) -> Result<UnclaimedLogin, &'static str> {
+    judge_by(&sp(), &AuthnRequest::new(), change)
+}
+
+fn judge_by(
+    sp: &ServiceProvider,
+    request: &AuthnRequest,
+    change: impl FnOnce(TestResponse) -> TestResponse,
+) -> Result<UnclaimedLogin, &'static str> {
+    let (pending, received) = start(sp, request);
+    let posted = change(idp().respond(&received, NOW)).posted();
+    sp.judge_login(pending, &posted, NOW).map_err(|error| {
+        assert!(error.hint().is_some(), "{error}");
+        error.code()
+    })
+}
+
+/// The code of the refusal; `accepted` if there is none.
+fn code(change: impl FnOnce(TestResponse) -> TestResponse) -> &'static str {
+    judge(change).map_or_else(|code| code, |_| "accepted")
+}
+
+#[test]
+fn a_good_answer_signs_somebody_in() {
+    let sp = sp();
+    let (pending, received) = start(&sp, &AuthnRequest::new());
+    let request_id = pending.request_id().clone();
+    assert_eq!(received.issuer, "https://app.example/saml/metadata");
+    assert_eq!(received.acs, "https://app.example/saml/acs");
+    assert_eq!(received.id, request_id.as_ref());
+    let posted = idp().respond(&received, NOW).posted();
+    let cache = MemoryReplayCache::default();
+    let login = sp.finish_login(pending, &posted, NOW, &cache).expect("a login");
+    assert_eq!(login.name_id().value, "ada@contoso.example");
+    assert_eq!(login.issuer(), format!("https://sts.windows.net/{TENANT}/"));
+    assert_eq!(login.in_response_to(), Some(&request_id));
+    assert_eq!(login.return_to().as_ref(), "/reports?year=2027");
+    assert_eq!(login.session_index(), Some(login.assertion().id().as_ref()));
+    assert_eq!(login.session_not_on_or_after(), None);
+    assert_eq!(login.signed_by(), &TestKey::Idp.certificate());
+    assert_eq!(login.attributes().len(), 10);
+    let user = entra::UserKey::of(login.attributes()).expect("a user");
+    assert_eq!(user.to_string(), format!("{TENANT}/{ADA}"));
+    assert!(entra::did_mfa(login.attributes()));
+}
+
+#[test]
+fn each_of_entras_signing_options_is_good_enough() {
+    for signing in [TestSigning::Assertion, TestSigning::Response, TestSigning::Both] {
+        assert_eq!(code(|answer| answer.signing(signing)), "accepted", "{signing:?}");
+    }
+    assert_eq!(code(|answer| answer.signing(TestSigning::Neither)), "saml.signature_missing");
+}
+
+#[test]
+fn each_rule_refuses_with_its_own_code() {
+    let (before, after) = (NOW.minus(minutes(4)), NOW.plus(minutes(4)));
+    type Change = Box<dyn FnOnce(TestResponse) -> TestResponse>;
+    let cases: Vec<(&str, Change)> = vec![
+        (
+            "saml.destination_mismatch",
+            Box::new(|a| a.destination(Some("https://app.example/saml/acs/"))),
+        ),
+        ("saml.issuer_mismatch", Box::new(|a| a.issuer("https://sts.windows.net/other/"))),
+        ("saml.in_response_to_mismatch", Box::new(|a| a.in_response_to(Some("_other")))),
+        ("saml.in_response_to_mismatch", Box::new(|a| a.in_response_to(None))),
+        ("saml.in_response_to_mismatch", Box::new(|a| a.confirming(None))),
+        ("saml.in_response_to_mismatch", Box::new(|a| a.confirming(Some("_other")))),
+        ("saml.refused", Box::new(|a| a.refuse("AuthnFailed", "AADSTS50105: not assigned"))),
+        ("saml.unknown_signing_key", Box::new(|a| a.key(TestKey::Other))),
+        (
+            "saml.unknown_signing_key",
+            Box::new(|a| a.key(TestKey::Other).signing(TestSigning::Both)),
+        ),
+        (
+            "saml.digest_mismatch",
+            Box::new(|a| a.replace_after_signing("ada@contoso", "eve@contoso")),
+        ),
+        ("saml.recipient_mismatch", Box::new(|a| a.recipient(Some("https://other.example/acs")))),
+        ("saml.recipient_mismatch", Box::new(|a| a.recipient(None))),
+        ("saml.confirmation_invalid", Box::new(|a| a.confirmed_until(None))),
+        ("saml.expired", Box::new(move |a| a.confirmed_until(Some(before)))),
+        ("saml.expired", Box::new(move |a| a.conditions(None, Some(before)))),
+        ("saml.not_yet_valid", Box::new(move |a| a.conditions(Some(after), None))),
+        ("saml.audience_mismatch", Box::new(|a| a.audience(Some("https://other.example")))),
+        ("saml.audience_missing", Box::new(|a| a.audience(None))),
+        ("saml.name_id_missing", Box::new(|a| a.name_id(" ", "x"))),
+        ("accepted", Box::new(|a| a.destination(None))),
+        (
+            "saml.destination_mismatch",
+            Box::new(|a| a.destination(None).signing(TestSigning::Response)),
+        ),
+    ];
+    for (number, (expected, change)) in cases.into_iter().enumerate() {
+        assert_eq!(code(change), expected, "case {number}");
+    }
+}
+
+#[test]
+fn three_minutes_of_clock_difference_are_allowed_and_not_one_millisecond_more() {
+    let skew = minutes(3);
+    let (one, edge) = (Duration::from_millis(1), NOW.minus(skew));
+    assert_eq!(code(|a| a.conditions(None, Some(edge.plus(one)))), "accepted");
+    assert_eq!(code(|a| a.conditions(None, Some(edge))), "saml.expired");
+    assert_eq!(code(|a| a.conditions(Some(NOW.plus(skew)), None)), "accepted");
+    assert_eq!(code(|a| a.conditions(Some(NOW.plus(skew).plus(one)), None)), "saml.not_yet_valid");
+}
+
+#[test]
+fn an_entity_id_that_is_no_uri_is_known_by_its_spn() {
+    let entity = "1f3b7a50-0000-4000-8000-000000000002".parse().expect("a name");
+    let acs = "https://app.example/acs".parse().expect("a URL");
+    let sp = ServiceProvider::new(entity, acs, idp().identity_provider(NOW).expect("metadata"));
+    assert!(judge_by(&sp, &AuthnRequest::new(), |answer| answer).is_ok());
+}
+
+#[test]
+fn an_expired_certificate_is_refused_unless_that_is_allowed_by_name() {
+    // The metadata names the same key with a certificate that ended in 2023.
+    let expired = |allowed: bool| {
+        let known = idp().identity_provider(NOW).expect("metadata");
+        let sso = known.sso_url(Binding::Redirect).expect("an endpoint").clone();
+        let pinned = entra_sso::IdentityProvider::pinned(
+            known.entity_id().clone(),
+            sso,
+            TestKey::Expired.certificate(),
+        );
+        let pinned = if allowed { pinned.danger_allow_expired_certificates() } else { pinned };
+        let sp = ServiceProvider::at(&"https://app.example/saml".parse().expect("a URL"), pinned);
+        judge_by(&sp, &AuthnRequest::new(), |answer| answer).map(|_| ())
+    };
+    assert_eq!(expired(false), Err("saml.certificate_not_valid"));
+    assert_eq!(expired(true), Ok(()));
+}
+
+#[test]
+fn what_was_asked_for_must_be_what_is_answered() {
+    let sp = sp();
+    let x509 = "urn:oasis:names:tc:SAML:2.0:ac:classes:X509";
+    let exact = AuthnRequest::new().requested_authn_context(Comparison::Exact, [x509]);
+    let judged = judge_by(&sp, &exact, |answer| answer).map(|_| ());
+    assert_eq!(judged, Err("saml.authn_context_mismatch"));
+    assert!(judge_by(&sp, &exact, |answer| answer.context_class(x509)).is_ok());
+    let anew = AuthnRequest::new().force_authn();
+    let old =
+        judge_by(&sp, &anew, |answer| answer.authn_instant(NOW.minus(minutes(10)))).map(|_| ());
+    assert_eq!(old, Err("saml.authentication_too_old"));
+    assert!(judge_by(&sp, &anew, |answer| answer).is_ok());
+}
+
+#[test]
+fn the_hint_of_a_refusal_comes_from_its_aadsts_code() {
+    let sp = sp();
+    let (pending, received) = start(&sp, &AuthnRequest::new());
+    let message = "AADSTS50105: Your administrator has configured the application to block users.";
+    let posted = idp().respond(&received, NOW).refuse("AuthnFailed", message).posted();
+    let error = sp.judge_login(pending, &posted, NOW).expect_err("a refusal");
+    assert!(error.to_string().contains("AADSTS50105"), "{error}");
+    let hint = error.hint().expect("a hint");
+    assert!(hint.action.contains("ssign"), "{hint}");
+    assert!(hint.place.is_some_and(|place| place.contains("Users and groups")), "{hint}");
+}
+
+#[test]
+fn an_answer_is_good_once_whatever_is_wrapped_around_it() {
+    let (sp, cache) = (sp(), MemoryReplayCache::default());
+    let finish = |id: &str| {
+        let (pending, received) = start(&sp, &AuthnRequest::new());
+        let posted = idp().respond(&received, NOW).id(id).posted();
+        sp.finish_login(pending, &posted, NOW, &cache).map(|_| ()).map_err(|error| error.code())
+    };
+    assert_eq!(finish("1"), Ok(()));
+    assert_eq!(finish("2"), Ok(()));
+    assert_eq!(finish("1"), Err("saml.replayed"));
+}
+
+#[test]
+fn a_login_that_fails_leaves_no_trace_in_the_replay_cache() {
+    let (sp, cache) = (sp(), MemoryReplayCache::with_capacity(1));
+    let changes: [fn(TestResponse) -> TestResponse; 3] =
+        [|a| a.key(TestKey::Other), |a| a.audience(None), |a| a.recipient(None)];
+    for change in changes {
+        let (pending, received) = start(&sp, &AuthnRequest::new());
+        let posted = change(idp().respond(&received, NOW)).posted();
+        assert!(sp.finish_login(pending, &posted, NOW, &cache).is_err());
+    }
+    let (pending, received) = start(&sp, &AuthnRequest::new());
+    let posted = idp().respond(&received, NOW).posted();
+    assert!(sp.finish_login(pending, &posted, NOW, &cache).is_ok());
+}
+
+#[test]
+fn a_login_begun_on_one_replica_is_finished_on_another() {
+    let (here, there) = (CookieKey::new([7; 32]), CookieKey::new([7; 32]));
+    let (pending, received) = start(&sp(), &AuthnRequest::new());
+    let cookie = pending.into_cookie(&here, &rng()).expect("a cookie");
+    assert!(cookie.as_ref().len() < 1024);
+    let posted = idp().respond(&received, NOW).posted();
+    let header = cookie.as_ref().split(';').next().expect("a pair").to_owned();
+    let open =
+        |key: &CookieKey| PendingLogin::from_cookies(&header, posted.relay_state(), key, NOW);
+    assert!(sp().judge_login(open(&there).expect("sealed by the same key"), &posted, NOW).is_ok());
+    let other = CookieKey::new([8; 32]);
+    assert_eq!(open(&other).map(|_| ()).map_err(|e| e.code()), Err("saml.no_pending_login"));
+    let rolled = CookieKey::new([8; 32]).and_previous([7; 32]);
+    assert!(open(&rolled).is_ok());
+    let late =
+        PendingLogin::from_cookies(&header, posted.relay_state(), &here, NOW.plus(minutes(31)));
+    assert_eq!(late.map(|_| ()).map_err(|e| e.code()), Err("saml.pending_login_expired"));
+}
+
+#[test]
+fn a_login_begun_with_one_provider_is_not_finished_with_another() {
+    let (pending, received) = start(&sp(), &AuthnRequest::new());
+    let posted = idp().respond(&received, NOW).posted();
+    let base = "https://other.example/saml".parse().expect("a URL");
+    let other = ServiceProvider::at(&base, idp().identity_provider(NOW).expect("metadata"));
+    let error = other.judge_login(pending, &posted, NOW).expect_err("a mix-up");
+    assert_eq!(error.code(), "saml.other_provider");
+}
+
+#[test]
+fn the_largest_state_fits_and_a_larger_one_is_refused() {
+    let long: ReturnTo = format!("/{}", "x".repeat(511)).parse().expect("a path");
+    let key = CookieKey::new([7; 32]);
+    let sealed = |request: AuthnRequest| {
+        let started = sp().start_login_with(&request, long.clone(), NOW, &rng()).expect("a login");
+        started.pending.into_cookie(&key, &rng()).map_err(|error| error.code())
+    };
+    assert!(sealed(AuthnRequest::new()).is_ok_and(|cookie| cookie.as_ref().len() < 1024));
+    let contexts = AuthnRequest::new().requested_authn_context(Comparison::Exact, ["urn:x"; 40]);
+    assert_eq!(sealed(contexts).map(|_| ()), Err("config.state_too_large"));
+}
+
+#[test]
+fn unsolicited_answers_need_to_be_allowed_and_must_answer_nothing() {
+    let judge = |sp: &ServiceProvider, answer: TestResponse| {
+        sp.finish_unsolicited(&answer.posted(), NOW)
+            .map(|login| login.return_to().to_string())
+            .map_err(|error| error.code())
+    };
+    let answer = || {
+        idp().unsolicited("https://app.example/saml/acs", "https://app.example/saml/metadata", NOW)
+    };
+    assert_eq!(judge(&sp(), answer()), Err("saml.unsolicited"));
+    let replay_cache = std::sync::Arc::new(MemoryReplayCache::default());
+    let sp = sp().with_unsolicited(Unsolicited::Accept { replay_cache });
+    assert_eq!(judge(&sp, answer().id("1")), Ok("/".to_owned()));
+    assert_eq!(judge(&sp, answer().id("1")), Err("saml.replayed"));
+    assert_eq!(judge(&sp, answer().id("2").relay_state(Some("/tile"))), Ok("/tile".to_owned()));
+    assert_eq!(
+        judge(&sp, answer().id("3").relay_state(Some("//evil.example"))),
+        Ok("/".to_owned())
+    );
+    let solicited = answer().id("4").in_response_to(Some("_x"));
+    assert_eq!(judge(&sp, solicited), Err("saml.in_response_to_mismatch"));
+}
+
+#[test]
+fn requests_are_signed_where_that_is_asked_for() {
+    let sp = sp()
+        .with_signing_key(
+            TestKey::ServiceProvider.signing_key(),
+            TestKey::ServiceProvider.certificate(),
+        )
+        .expect("a key and its certificate")
+        .signing_requests();
+    let started = sp.start_login(ReturnTo::default(), NOW, &rng()).expect("a login");
+    let Outgoing::Redirect(url) = &started.outgoing else { panic!("a redirect") };
+    assert!(url.contains(
+        "&SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256&Signature="
+    ));
+    let sp = sp.with_request_binding(Binding::Post);
+    let (_, received) = start(&sp, &AuthnRequest::new());
+    assert!(received.xml.contains("</saml:Issuer><ds:Signature "), "{}", received.xml);
+    let wrong = super_key_mismatch();
+    assert_eq!(wrong.map(|_| ()).map_err(|error| error.code()), Err("config.key_mismatch"));
+}
+
+fn super_key_mismatch() -> Result<ServiceProvider, Error> {
+    sp().with_signing_key(TestKey::Other.signing_key(), TestKey::ServiceProvider.certificate())
+}
+
+#[test]
+fn the_hints_travel_beside_the_message() {
+    let request =
+        AuthnRequest::new().login_hint("ada@contoso.example").domain_hint("contoso.example");
+    let started =
+        sp().start_login_with(&request, ReturnTo::default(), NOW, &rng()).expect("a login");
+    let Outgoing::Redirect(url) = &started.outgoing else { panic!("a redirect") };
+    assert!(
+        url.ends_with("&login_hint=ada%40contoso.example&domain_hint=contoso.example"),
+        "{url}"
+    );
+    let (_, received) = start(&sp(), &AuthnRequest::new());
+    for absent in ["NameIDPolicy", "RequestedAuthnContext", "Index", "Subject", "ForceAuthn"] {
+        assert!(!received.xml.contains(absent), "{absent} is not for Entra by default");
+    }
+}
+
+// ---- through the routes ----
+
+#[derive(Clone, Debug, Default)]
+struct Request {
+    method: &'static str,
+    path: &'static str,
+    query: Option<String>,
+    cookie: Vec<String>,
+    content_type: Option<&'static str>,
+    body: Vec<u8>,
+}
+
+impl HttpRequest for Request {
+    fn method(&self) -> &str {
+        self.method
+    }
+    fn path(&self) -> &str {
+        self.path
+    }
+    fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+    fn header(&self, name: &str) -> Vec<&str> {
+        match name {
+            "cookie" => self.cookie.iter().map(String::as_str).collect(),
+            "content-type" => self.content_type.into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+    fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+fn get(path: &'static str, query: Option<&str>) -> Request {
+    Request { method: "GET", path, query: query.map(str::to_owned), ..Request::default() }
+}
+
+fn post(cookie: &[String], body: Vec<u8>) -> Request {
+    let form = Some("application/x-www-form-urlencoded; charset=utf-8");
+    let cookie = cookie.to_vec();
+    Request { method: "POST", path: "/saml/acs", cookie, content_type: form, body, query: None }
+}
+
+fn routes() -> Routes {
+    Routes::new(sp(), CookieKey::new([7; 32]), MemoryReplayCache::default())
+}
+
+fn header<'a>(response: &'a HttpResponse, name: &'a str) -> impl Iterator<Item = &'a str> {
+    response
+        .headers
+        .iter()
+        .filter(move |(known, _)| *known == name)
+        .map(|(_, value)| value.as_str())
+}
+
+fn begin(routes: &Routes, query: Option<&str>) -> (ReceivedRequest, Vec<String>) {
+    let Outcome::Respond(response) = routes.handle_at(&get("/saml/login", query), NOW, &rng())
+    else {
+        panic!("a redirect")
+    };
+    assert_eq!(response.status, 303);
+    let location = header(&response, "location").next().expect("a location");
+    let (_, query) = location.split_once('?').expect("a query");
+    let cookies = header(&response, "set-cookie").filter_map(|cookie| cookie.split(';').next());
+    let cookies = cookies.map(str::to_owned).collect();
+    (ReceivedRequest::from_query(query).expect("a request"), cookies)
+}
+
+fn finish(routes: &Routes, cookies: &[String], body: Vec<u8>) -> Outcome {
+    routes.handle_at(&post(cookies, body), NOW, &rng())
+}
+
+fn signed_in(outcome: Outcome) -> (Box<Login>, HttpResponse) {
+    match outcome {
+        Outcome::SignedIn(login, response) => (login, response),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(outcome: Outcome) -> (&'static str, HttpResponse) {
+    match outcome {
+        Outcome::Refused(error, response) => (error.code(), response),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_routes_take_a_person_there_and_back() {
+    let routes = routes();
+    let (received, cookies) = begin(&routes, Some("return_to=%2Freports%3Fyear%3D2027"));
+    let (login, response) =
+        signed_in(finish(&routes, &cookies, idp().respond(&received, NOW).form()));
+    assert_eq!(login.name_id().value, "ada@contoso.example");
+    assert_eq!(header(&response, "location").collect::<Vec<_>>(), ["/reports?year=2027"]);
+    assert!(!matches!(routes.handle_at(&get("/other", None), NOW, &rng()), Outcome::Respond(_)));
+}
+
+#[test]
+fn the_cookie_survives_the_post_from_another_site_and_nothing_else_can_read_it() {
+    let Outcome::Respond(response) = routes().handle_at(&get("/saml/login", None), NOW, &rng())
+    else {
+        panic!("a redirect")
+    };
+    let cookie = header(&response, "set-cookie").next().expect("a cookie");
+    assert!(cookie.starts_with("__Host-sso-"), "{cookie}");
+    for attribute in ["; Path=/;", "; Secure", "; HttpOnly", "; SameSite=None"] {
+        assert!(cookie.contains(attribute), "{cookie}");
+    }
+    assert!(!cookie.contains("Domain"), "{cookie}");
+}
+
+#[test]
+fn two_tabs_can_sign_in_at_once() {
+    let routes = routes();
+    let (first, first_cookie) = begin(&routes, Some("return_to=/one"));
+    let (second, second_cookie) = begin(&routes, Some("return_to=/two"));
+    let both = [first_cookie, second_cookie].concat();
+    let answer = |received: &ReceivedRequest, id| idp().respond(received, NOW).id(id).form();
+    let (_, response) = signed_in(finish(&routes, &both, answer(&second, "2")));
+    assert_eq!(header(&response, "location").next(), Some("/two"));
+    let (_, response) = signed_in(finish(&routes, &both, answer(&first, "1")));
+    assert_eq!(header(&response, "location").next(), Some("/one"));
+}
+
+#[test]
+fn back_and_double_click_lead_on_and_sign_nobody_in() {
+    let routes = routes();
+    let (received, cookies) = begin(&routes, Some("return_to=/one"));
+    let form = idp().respond(&received, NOW).form();
+    let (_, response) = signed_in(finish(&routes, &cookies, form.clone()));
+    // A second click, before the browser has the new cookie.
+    let Outcome::AlreadyAnswered(error, again) = finish(&routes, &cookies, form.clone()) else {
+        panic!("answered already")
+    };
+    assert_eq!((error.code(), header(&again, "location").next()), ("saml.replayed", Some("/one")));
+    // Back, when it has.
+    let spent = header(&response, "set-cookie").filter_map(|cookie| cookie.split(';').next());
+    let spent: Vec<String> = spent.map(str::to_owned).collect();
+    let Outcome::AlreadyAnswered(error, again) = finish(&routes, &spent, form) else {
+        panic!("answered already")
+    };
+    assert_eq!(
+        (error.code(), header(&again, "location").next()),
+        ("saml.already_answered", Some("/one"))
+    );
+}
+
+#[test]
+fn a_stranger_with_the_answer_but_without_the_cookie_is_refused() {
+    let routes = routes();
+    let (received, cookies) = begin(&routes, None);
+    let form = idp().respond(&received, NOW).form();
+    let (code, response) = refused(finish(&routes, &[], form.clone()));
+    assert_eq!((code, response.status), ("saml.no_pending_login", 403));
+    assert_eq!(header(&response, "set-cookie").count(), 0, "nobody's cookie is touched");
+    // The cookie of another login does not help, even under this one's name.
+    let (_, other) = begin(&routes, None);
+    let name = |pair: &String| pair.split_once('=').map(|(name, _)| name.to_owned());
+    let value = |pair: &String| pair.split_once('=').map(|(_, value)| value.to_owned());
+    let first =
+        |list: &[String], part: &dyn Fn(&String) -> Option<String>| list.first().and_then(part);
+    let renamed = [format!(
+        "{}={}",
+        first(&cookies, &name).expect("a name"),
+        first(&other, &value).expect("a value")
+    )];
+    assert_eq!(refused(finish(&routes, &renamed, form.clone())).0, "saml.no_pending_login");
+    // And the person is not locked out by any of it.
+    signed_in(finish(&routes, &cookies, form));
+}
+
+#[test]
+fn each_wrong_request_has_its_own_answer() {
+    let routes = routes();
+    let form = |body: &str| post(&[], body.as_bytes().to_vec());
+    let with_type = |content_type| Request { content_type, ..form("SAMLResponse=PGEvPg%3D%3D") };
+    let cases = [
+        (get("/saml/acs", None), "http.acs_opened", 405),
+        (get("/saml/acs", Some("SAMLResponse=x")), "saml.binding_not_allowed", 400),
+        (Request { method: "PUT", ..get("/saml/acs", None) }, "http.method", 405),
+        (Request { method: "POST", ..get("/saml/login", None) }, "http.method", 405),
+        (Request { method: "DELETE", ..get("/saml/metadata", None) }, "http.method", 405),
+        (get("/saml/login", Some("return_to=//evil.example")), "http.parameter", 400),
+        (get("/saml/login", Some("return_to=https://evil.example")), "http.parameter", 400),
+        (get("/saml/login", Some("return_to=/a&return_to=/b")), "http.parameter", 400),
+        (get("/saml/login", Some("return_to=%zz")), "http.parameter", 400),
+        (with_type(None), "http.content_type", 415),
+        (with_type(Some("text/plain")), "http.content_type", 415),
+        (with_type(Some("multipart/form-data; boundary=x")), "http.content_type", 415),
+        (form(""), "saml.form_field_missing", 400),
+        (form("SAMLResponse=PGEvPg%3D%3D"), "saml.no_pending_login", 403),
+        (form(&"x".repeat(Routes::BODY_LIMIT + 1)), "saml.message_too_large", 413),
+    ];
+    for (request, code, status) in cases {
+        let (found, response) = refused(routes.handle_at(&request, NOW, &rng()));
+        assert_eq!((found, response.status), (code, status), "{} {}", request.method, request.path);
+        let page = String::from_utf8(response.body).expect("text");
+        assert!(
+            page.contains("/saml/login") && !page.contains("saml:") && !page.contains("Error"),
+            "{page}"
+        );
+    }
+}
+
+#[test]
+fn a_browser_keeps_five_logins_and_no_more() {
+    let routes = routes();
+    let mut jar: Vec<String> = Vec::new();
+    for number in 0..8 {
+        let now = NOW.plus(Duration::from_secs(number));
+        let request = Request { cookie: jar.clone(), ..get("/saml/login", None) };
+        let Outcome::Respond(response) = routes.handle_at(&request, now, &rng()) else {
+            panic!("a redirect")
+        };
+        for cookie in header(&response, "set-cookie") {
+            let pair = cookie.split(';').next().expect("a pair");
+            let (name, value) = pair.split_once('=').expect("a pair");
+            jar.retain(|known| !known.starts_with(name));
+            if !value.is_empty() {
+                jar.push(pair.to_owned());
+            }
+        }
+        assert!(jar.len() <= 5);
+    }
+    assert_eq!(jar.len(), 5);
+}
+
+#[test]
+fn metadata_is_served_and_names_our_addresses() {
+    let Outcome::Respond(response) = routes().handle_at(&get("/saml/metadata", None), NOW, &rng())
+    else {
+        panic!("metadata")
+    };
+    assert_eq!(header(&response, "content-type").next(), Some("application/samlmetadata+xml"));
+    let metadata = String::from_utf8(response.body).expect("text");
+    assert!(metadata.contains("entityID=\"https://app.example/saml/metadata\""));
+    assert!(metadata.contains("Location=\"https://app.example/saml/acs\""));
+    assert!(!metadata.contains("validUntil"));
+}
+
+#[test]
+fn a_form_that_was_decoded_by_a_framework_is_judged_the_same() {
+    let sp = sp();
+    let (pending, received) = start(&sp, &AuthnRequest::new());
+    let fields = idp().respond(&received, NOW).fields();
+    let field =
+        |wanted| fields.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
+    let posted =
+        PostedResponse::from_fields(field("SAMLResponse").expect("a field"), field("RelayState"));
+    assert!(sp.judge_login(pending, &posted.expect("a form"), NOW).is_ok());
+}
