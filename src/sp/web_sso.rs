@@ -39,9 +39,9 @@ pub(super) fn judge(
     let document = Document::parse(xml, &Limits::MESSAGE)?;
     let envelope = Envelope::read(&document)?;
     is_sent_to_us(sp, &envelope)?;
+    envelope.status.clone()?;
     is_issued_by_whom_we_asked(sp, &envelope)?;
     answers_our_request(&envelope, asked)?;
-    envelope.status.clone()?;
 
     let (assertion, certificate) = is_signed(sp, &envelope, now)?;
     assertion_is_issued_by_whom_we_asked(sp, &assertion)?;
