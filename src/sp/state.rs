@@ -126,7 +126,7 @@ pub(super) fn seal(
     let cookie = SetCookie::new(&name, &value, max_age);
     match cookie.0.len() {
         found if found > COOKIE_LIMIT => {
-            Err(ConfigurationError::StateTooLarge { found, limit: COOKIE_LIMIT }.into())
+            Err(ConfigurationError::StateTooLarge(found, COOKIE_LIMIT).into())
         }
         _ => Ok(cookie),
     }
