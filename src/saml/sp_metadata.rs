@@ -114,13 +114,13 @@ impl SpMetadata<'_> {
             .attribute("AuthnRequestsSigned", if self.requests_signed { "true" } else { "false" })
             .attribute("WantAssertionsSigned", "true")
             .attribute("protocolSupportEnumeration", SAMLP);
-        for (purpose, certificates) in [("signing", self.signing), ("encryption", self.encryption)]
-        {
-            for certificate in certificates {
-                write_key(&mut out, purpose, certificate);
-            }
+        for certificate in self.current.into_iter().chain(&self.published.signing) {
+            write_key(&mut out, "signing", certificate);
         }
-        for format in self.name_id_formats {
+        for certificate in &self.published.encryption {
+            write_key(&mut out, "encryption", certificate);
+        }
+        for format in &self.published.name_id_formats {
             out.leaf("md:NameIDFormat", format);
         }
         out.start("md:AssertionConsumerService")
