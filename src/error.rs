@@ -239,61 +239,6 @@ pub enum RequestError {
     Parameter(&'static str, &'static str),
 }
 
-impl ConfigurationError {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidId(_) => "config.invalid_value",
-            Self::InvalidTime(_) => "config.invalid_time",
-            Self::Certificate(error) => error.code(),
-            Self::NoRandomness(_) => "config.no_randomness",
-            Self::NoSuchBinding => "config.no_such_binding",
-            Self::NoSigningKey => "config.no_signing_key",
-            Self::KeyMismatch(_) => "config.key_mismatch",
-            Self::StateTooLarge(..) => "config.state_too_large",
-        }
-    }
-}
-
-impl Rejection {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::DestinationMismatch(_) => "saml.destination_mismatch",
-            Self::IssuerMismatch(..) => "saml.issuer_mismatch",
-            Self::InResponseToMismatch(..) => "saml.in_response_to_mismatch",
-            Self::NoNameId => "saml.name_id_missing",
-            Self::NoBearerConfirmation => "saml.no_bearer_confirmation",
-            Self::RecipientMismatch(_) => "saml.recipient_mismatch",
-            Self::ConfirmationShape(_) => "saml.confirmation_invalid",
-            Self::Expired(_) => "saml.expired",
-            Self::NotYetValid(_) => "saml.not_yet_valid",
-            Self::NoAudience => "saml.audience_missing",
-            Self::AudienceMismatch(_) => "saml.audience_mismatch",
-            Self::NoAuthnStatement => "saml.authn_statement_missing",
-            Self::AuthnContextMismatch(_) => "saml.authn_context_mismatch",
-            Self::AuthenticationTooOld(..) => "saml.authentication_too_old",
-            Self::NoPendingLogin => "saml.no_pending_login",
-            Self::PendingLoginExpired { .. } => "saml.pending_login_expired",
-            Self::OtherProvider(_) => "saml.other_provider",
-            Self::AlreadyAnswered => "saml.already_answered",
-            Self::Replayed => "saml.replayed",
-            Self::ReplayCacheFull => "saml.replay_cache_full",
-            Self::ReplayCacheUnavailable => "saml.replay_cache_unavailable",
-            Self::Unsolicited => "saml.unsolicited",
-        }
-    }
-}
-
-impl RequestError {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::Method(..) => "http.method",
-            Self::AcsOpened => "http.acs_opened",
-            Self::ContentType(_) => "http.content_type",
-            Self::Parameter(..) => "http.parameter",
-        }
-    }
-}
-
 /// What an administrator can do.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -325,14 +270,14 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match &*self.kind {
-            ErrorKind::Configuration(error) => error.code(),
+            ErrorKind::Configuration(error) => configuration(error).0,
             ErrorKind::Metadata(error) => error.code(),
             ErrorKind::Binding(error) => error.code(),
             ErrorKind::Message(error) => error.code(),
             ErrorKind::Signature(error) => error.code(),
             ErrorKind::Refused(_) => "saml.refused",
-            ErrorKind::Rejected(rejection) => rejection.code(),
-            ErrorKind::Request(error) => error.code(),
+            ErrorKind::Rejected(error) => rejection(error).0,
+            ErrorKind::Request(error) => request(error).0,
         }
     }
 
@@ -340,14 +285,15 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<Hint> {
         let (action, place) = match &*self.kind {
-            ErrorKind::Configuration(error) => configuration_hint(error)?,
+            ErrorKind::Configuration(ConfigurationError::NoRandomness(_)) => return None,
+            ErrorKind::Configuration(error) => advice(configuration(error)),
             ErrorKind::Metadata(error) => metadata_hint(error),
             ErrorKind::Binding(error) => binding_hint(error),
             ErrorKind::Message(error) => message_hint(error),
             ErrorKind::Signature(error) => signature_hint(error),
             ErrorKind::Refused(status) => refused_hint(status),
-            ErrorKind::Rejected(rejection) => rejection_hint(rejection),
-            ErrorKind::Request(error) => request_hint(error),
+            ErrorKind::Rejected(error) => rejection_hint(error),
+            ErrorKind::Request(error) => advice(request(error)),
         };
         Some(Hint { action, place })
     }
@@ -443,29 +389,46 @@ const LOGS: Option<&str> = Some("Entra ID › Monitoring & health › Sign-in lo
 /// In the settings of this application, or on this server.
 const HERE: Option<&str> = None;
 
+/// For answers that nobody asked for.
+const START_HERE: &str = "Set *Sign on URL* to the login address of this application, so that My Apps starts there, or allow unsolicited answers.";
+
 /// For what Entra ID never sends.
 const EVIDENCE: &str = "Keep the message as evidence: Entra ID does not send this, so look for an attack or for a proxy that changes messages.";
 
+/// Code, action, place.
+type Row = (&'static str, &'static str, Option<&'static str>);
+
+fn advice((_, action, place): Row) -> Advice {
+    (action.into(), place)
+}
+
 #[rustfmt::skip]
-fn configuration_hint(error: &ConfigurationError) -> Option<Advice> {
+fn configuration(error: &ConfigurationError) -> Row {
     use ConfigurationError as C;
+    match error {
+        C::InvalidId(_) => ("config.invalid_value", "Correct the value in the settings of this application.", HERE),
+        C::InvalidTime(_) => ("config.invalid_time", "Correct the time in the settings of this application.", HERE),
+        C::Certificate(error) => certificate(error),
+        C::NoRandomness(_) => ("config.no_randomness", "Restart the server.", HERE),
+        C::NoSuchBinding => ("config.no_such_binding", "Choose a binding that the identity provider's metadata offers.", HERE),
+        C::NoSigningKey => ("config.no_signing_key", "Configure a signing key, or sign neither requests nor metadata.", HERE),
+        C::KeyMismatch(_) => ("config.key_mismatch", "Configure the certificate that was made for the signing key.", HERE),
+        C::StateTooLarge(..) => ("config.state_too_large", "Shorten the return path or the list of authentication contexts.", HERE),
+    }
+}
+
+#[rustfmt::skip]
+fn certificate(error: &CertificateError) -> Row {
     let (action, place) = match error {
-        C::NoRandomness(_) => return None,
-        C::InvalidId(_) | C::InvalidTime(_) => ("Correct the value in the settings of this application.", HERE),
-        C::Certificate(CertificateError::IsPrivateKey) =>
+        CertificateError::IsPrivateKey =>
             ("Paste the certificate, not the private key; replace that key if it has left its machine.", CERTIFICATES),
-        C::Certificate(CertificateError::WeakKey { .. } | CertificateError::UnsupportedKey { .. }) =>
+        CertificateError::WeakKey { .. } | CertificateError::UnsupportedKey { .. } =>
             ("Create a new signing certificate with an RSA key of 2048 bits or more, and make it active.", CERTIFICATES),
-        C::Certificate(CertificateError::PrivateKey) =>
+        CertificateError::PrivateKey =>
             ("Configure an unencrypted RSA private key in PEM, such as `openssl genpkey -algorithm RSA` writes.", HERE),
-        C::Certificate(_) =>
-            ("Download *Certificate (Base64)* and paste the whole file, with its BEGIN and END lines.", CERTIFICATES),
-        C::NoSuchBinding => ("Choose a binding that the identity provider's metadata offers.", HERE),
-        C::NoSigningKey => ("Configure a signing key, or sign neither requests nor metadata.", HERE),
-        C::KeyMismatch(_) => ("Configure the certificate that was made for the signing key.", HERE),
-        C::StateTooLarge(..) => ("Shorten the return path or the list of authentication contexts.", HERE),
+        _ => ("Download *Certificate (Base64)* and paste the whole file, with its BEGIN and END lines.", CERTIFICATES),
     };
-    Some((action.into(), place))
+    (error.code(), action, place)
 }
 
 #[rustfmt::skip]
@@ -542,42 +505,68 @@ fn refused_hint(status: &Status) -> Advice {
 }
 
 #[rustfmt::skip]
-fn rejection_hint(rejection: &Rejection) -> Advice {
+fn rejection(error: &Rejection) -> Row {
     use Rejection as R;
+    match error {
+        R::DestinationMismatch(_) => ("saml.destination_mismatch", "", BASIC),
+        R::IssuerMismatch(..) => ("saml.issuer_mismatch", "", CERTIFICATES),
+        R::InResponseToMismatch(_, Mismatch { expected, .. }) if expected.is_empty() =>
+            ("saml.in_response_to_mismatch", START_HERE, BASIC),
+        R::InResponseToMismatch(..) => ("saml.in_response_to_mismatch", EVIDENCE, HERE),
+        R::NoNameId => ("saml.name_id_missing", "Give *Unique User Identifier (Name ID)* a source attribute that every person has.", CLAIMS),
+        R::NoBearerConfirmation => ("saml.no_bearer_confirmation", EVIDENCE, HERE),
+        R::RecipientMismatch(_) => ("saml.recipient_mismatch", "", BASIC),
+        R::ConfirmationShape(_) => ("saml.confirmation_invalid", EVIDENCE, HERE),
+        R::Expired(_) => ("saml.expired", "Check that the clock of this server is synchronized; if it is, the person took too long and should sign in again.", HERE),
+        R::NotYetValid(_) => ("saml.not_yet_valid", "Check that the clock of this server is synchronized: it is slow.", HERE),
+        R::NoAudience => ("saml.audience_missing", EVIDENCE, HERE),
+        R::AudienceMismatch(_) => ("saml.audience_mismatch", "", BASIC),
+        R::NoAuthnStatement => ("saml.authn_statement_missing", EVIDENCE, HERE),
+        R::AuthnContextMismatch(_) => ("saml.authn_context_mismatch", "Ask for no authentication context, or for the one that people have.", HERE),
+        R::AuthenticationTooOld(..) => ("saml.authentication_too_old", "Sign in again.", HERE),
+        R::NoPendingLogin => ("saml.no_pending_login", "Check the three usual causes: the site was opened by http or under another host name than Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None. If the login began at My Apps, set *Sign on URL* to the login address.", BASIC),
+        R::PendingLoginExpired { .. } => ("saml.pending_login_expired", "Sign in again.", HERE),
+        R::OtherProvider(_) => ("saml.other_provider", "Give all replicas the same settings, and do not change them while logins are under way.", HERE),
+        R::AlreadyAnswered => ("saml.already_answered", "Do nothing: the person was led on to where the login went.", HERE),
+        R::Replayed => ("saml.replayed", "Do nothing if a person reloaded the page; otherwise keep the message as evidence of a theft.", HERE),
+        R::ReplayCacheFull => ("saml.replay_cache_full", "Give the replay cache more room.", HERE),
+        R::ReplayCacheUnavailable => ("saml.replay_cache_unavailable", "Check the connection to the store behind the replay cache.", HERE),
+        R::Unsolicited => ("saml.unsolicited", START_HERE, BASIC),
+    }
+}
+
+/// The hints that name what to set are made here, the others stand in the table.
+fn rejection_hint(error: &Rejection) -> Advice {
     let first = |names: &[Quoted]| names.first().map(Quoted::to_string).unwrap_or_default();
-    let (action, place) = match rejection {
-        R::DestinationMismatch(names) | R::RecipientMismatch(names) => return (
-            format!("Set Reply URL (Assertion Consumer Service URL) to exactly {}, and make it the default.", first(&names.expected)).into(), BASIC),
-        R::AudienceMismatch(names) => return (
-            format!("Set Identifier (Entity ID) to exactly {}; a slash at the end and `spn:` in front count.", first(&names.expected)).into(), BASIC),
-        R::IssuerMismatch(_, names) => return (
-            format!("Configure the metadata of the tenant that people sign in to, or {} as the issuer of this connection if that is right.", first(&names.found)).into(), CERTIFICATES),
-        R::InResponseToMismatch(_, Mismatch { expected, .. }) if !expected.is_empty() => (EVIDENCE, HERE),
-        R::Unsolicited | R::InResponseToMismatch(..) =>
-            ("Set *Sign on URL* to the login address of this application, so that My Apps starts there, or allow unsolicited answers.", BASIC),
-        R::NoPendingLogin =>
-            ("Check the three usual causes: the site was opened by http or under another host name than Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None. If the login began at My Apps, set *Sign on URL* to the login address.", BASIC),
-        R::Expired(_) => ("Check that the clock of this server is synchronized; if it is, the person took too long and should sign in again.", HERE),
-        R::NotYetValid(_) => ("Check that the clock of this server is synchronized: it is slow.", HERE),
-        R::NoNameId => ("Give *Unique User Identifier (Name ID)* a source attribute that every person has.", CLAIMS),
-        R::AuthnContextMismatch(_) => ("Ask for no authentication context, or for the one that people have.", HERE),
-        R::OtherProvider(_) => ("Give all replicas the same settings, and do not change them while logins are under way.", HERE),
-        R::ReplayCacheFull => ("Give the replay cache more room.", HERE),
-        R::ReplayCacheUnavailable => ("Check the connection to the store behind the replay cache.", HERE),
-        R::Replayed => ("Do nothing if a person reloaded the page; otherwise keep the message as evidence of a theft.", HERE),
-        R::AlreadyAnswered | R::PendingLoginExpired { .. } | R::AuthenticationTooOld(..) => ("Sign in again.", HERE),
-        R::NoAudience | R::NoAuthnStatement | R::NoBearerConfirmation | R::ConfirmationShape(_) => (EVIDENCE, HERE),
+    let (_, action, place) = rejection(error);
+    let action: Cow<'static, str> = match error {
+        Rejection::DestinationMismatch(names) | Rejection::RecipientMismatch(names) => format!(
+            "Set Reply URL (Assertion Consumer Service URL) to exactly {}, and make it the default.",
+            first(&names.expected)
+        )
+        .into(),
+        Rejection::AudienceMismatch(names) => format!(
+            "Set Identifier (Entity ID) to exactly {}; a slash at the end and `spn:` in front count.",
+            first(&names.expected)
+        )
+        .into(),
+        Rejection::IssuerMismatch(_, names) => format!(
+            "Configure the metadata of the tenant that people sign in to, or {} as the issuer of \
+             this connection if that is right.",
+            first(&names.found)
+        )
+        .into(),
+        _ => action.into(),
     };
-    (action.into(), place)
+    (action, place)
 }
 
 #[rustfmt::skip]
-fn request_hint(error: &RequestError) -> Advice {
-    let (action, place) = match error {
-        RequestError::AcsOpened => ("Start at the login address; set *Sign on URL* to it, not to the Reply URL.", BASIC),
-        RequestError::Parameter(..) => ("Link to the login address with a `return_to` that is a path of this site.", HERE),
-        RequestError::Method(..) | RequestError::ContentType(_) =>
-            ("Use the addresses that the metadata names, and let the browser post the form unchanged.", HERE),
-    };
-    (action.into(), place)
+fn request(error: &RequestError) -> Row {
+    match error {
+        RequestError::AcsOpened => ("http.acs_opened", "Start at the login address; set *Sign on URL* to it, not to the Reply URL.", BASIC),
+        RequestError::Parameter(..) => ("http.parameter", "Link to the login address with a `return_to` that is a path of this site.", HERE),
+        RequestError::Method(..) => ("http.method", "Use the addresses that the metadata names, each as it is meant.", HERE),
+        RequestError::ContentType(_) => ("http.content_type", "Let the browser post the form unchanged: something between it and the application changes the body.", HERE),
+    }
 }
