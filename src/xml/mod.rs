@@ -4,8 +4,6 @@ mod c14n;
 mod name;
 mod parse;
 mod read;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub(crate) use c14n::canonicalize;
@@ -270,3 +268,7 @@ impl XmlError {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/unit/xml.rs"]
+mod tests;
