@@ -18,7 +18,7 @@ const TAKEN: &[&str] = &[
 #[rustfmt::skip]
 const REFUSED: &[&str] = &[
     "<a x='1' x='2'/>", "<a xmlns:p='u' xmlns:q='u' p:x='1' q:x='2'/>",
-    "<a xmlns:p='u' xmlns:p='v'/>", "<a></b>", "<p:a xmlns:p='u' xmlns:q='u'></q:a>",
+    "<a xmlns:p='u' xmlns:p='v'/>", "<a></b>", "<a></:a>", "<p:a xmlns:p='u' xmlns:q='u'></q:a>",
     "<a><b></b>", "<a></a></a>", "<p:a/>", "<a p:x='1'/>", "<r><a xmlns:p='u'/><p:b/></r>",
     "<a xmlns:xmlns='u'/>", "<xmlns:a/>", "<a xmlns:xml='urn:x'/>",
     "<a xmlns:p='http://www.w3.org/XML/1998/namespace'/>",
