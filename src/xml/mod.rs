@@ -117,6 +117,8 @@ pub(crate) struct Document<'a> {
     nodes: Vec<Node>,
     attributes: Vec<Attribute>,
     declarations: Vec<Declaration>,
+    /// Bytes that a canonical form may have.
+    canonical_limit: usize,
 }
 
 /// Stands in for an index that is out of range, which no code here makes.

@@ -64,6 +64,7 @@ impl<'a, 'l> Parser<'a, 'l> {
             nodes: Vec::with_capacity(text.len() / 48 + 8),
             attributes: Vec::with_capacity(text.len() / 80 + 8),
             declarations: Vec::with_capacity(16),
+            canonical_limit: limits.bytes.saturating_mul(4),
         };
         let open = Vec::with_capacity(16);
         Self { document, limits, open, scope: Vec::with_capacity(16), at: 0, in_text: false }

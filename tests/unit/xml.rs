@@ -266,6 +266,13 @@ fn every_limit_is_exact() {
     assert!(parse(&fill(limits.bytes + 1)).is_err());
 }
 
+/// Each `p:b` declares anew what its parent does not use: a few bytes become many.
+#[test]
+fn the_canonical_form_cannot_explode() {
+    let text = format!("<a xmlns:p='urn:{}'>{}</a>", "x".repeat(100_000), "<p:b/>".repeat(10_000));
+    assert_eq!(canonical(&text).map(|form| form.len()).map_err(|error| error.code()), Err("saml.xml_too_large"));
+}
+
 #[test]
 fn values_are_text_and_nothing_else() {
     let document = parse("<a><b>x<!--y-->z</b><c>x<d/></c><e/><f>x&amp;<![CDATA[y]]></f></a>");
