@@ -274,6 +274,13 @@ fn the_canonical_form_cannot_explode() {
 }
 
 #[test]
+fn an_error_names_its_element_once() {
+    let document = parse("<a/>").expect("well-formed");
+    let missing = document.root().required("x").expect_err("there is none");
+    assert_eq!(missing.to_string(), "`a` has no attribute `x`");
+}
+
+#[test]
 fn values_are_text_and_nothing_else() {
     let document = parse("<a><b>x<!--y-->z</b><c>x<d/></c><e/><f>x&amp;<![CDATA[y]]></f></a>");
     let document = document.expect("well-formed");
