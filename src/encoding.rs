@@ -46,7 +46,10 @@ pub(crate) fn base64_decode(text: &str, limit: usize) -> Result<Vec<u8>, Encodin
     if clean.len() / 4 > limit / 3 + 1 {
         return Err(EncodingError::TooLong(limit));
     }
-    STANDARD.decode(&*clean).map_err(|_| EncodingError::Base64)
+    match STANDARD.decode(&*clean) {
+        Ok(out) if out.len() > limit => Err(EncodingError::TooLong(limit)),
+        decoded => decoded.map_err(|_| EncodingError::Base64),
+    }
 }
 
 pub(crate) fn base64_encode(bytes: &[u8]) -> String {
@@ -91,7 +94,7 @@ pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingErr
             }
             Status::StreamEnd => return Err(EncodingError::Deflate),
             // No room was left: make some, but never more than one byte beyond the limit.
-            _ if out.len() == out.capacity() => out.reserve(out.len().min(limit + 1 - out.len())),
+            _ if out.len() == out.capacity() => out.reserve_exact(out.len().min(limit + 1 - out.len())),
             _ if before == (state.total_in(), state.total_out()) => {
                 return Err(EncodingError::Deflate);
             }
