@@ -94,7 +94,9 @@ pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingErr
             }
             Status::StreamEnd => return Err(EncodingError::Deflate),
             // No room was left: make some, but never more than one byte beyond the limit.
-            _ if out.len() == out.capacity() => out.reserve_exact(out.len().min(limit + 1 - out.len())),
+            _ if out.len() == out.capacity() => {
+                out.reserve_exact(out.len().min(limit + 1 - out.len()));
+            }
             _ if before == (state.total_in(), state.total_out()) => {
                 return Err(EncodingError::Deflate);
             }

@@ -270,7 +270,10 @@ fn every_limit_is_exact() {
 #[test]
 fn the_canonical_form_cannot_explode() {
     let text = format!("<a xmlns:p='urn:{}'>{}</a>", "x".repeat(100_000), "<p:b/>".repeat(10_000));
-    assert_eq!(canonical(&text).map(|form| form.len()).map_err(|error| error.code()), Err("saml.xml_too_large"));
+    assert_eq!(
+        canonical(&text).map(|form| form.len()).map_err(|error| error.code()),
+        Err("saml.xml_too_large")
+    );
 }
 
 #[test]
