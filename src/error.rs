@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::crypto::{CertificateError, NoRandomness};
-use crate::dsig::DsigError;
-use crate::encoding::Quoted;
 use crate::entra::aadsts;
-use crate::ids::InvalidId;
-use crate::saml::{BindingError, MessageError, MetadataError, Status};
-use crate::time::{InvalidTime, UnixTime};
-use crate::xml::XmlError;
+use crate::time::UnixTime;
+
+pub use crate::crypto::{CertificateError, NoRandomness};
+pub use crate::dsig::DsigError;
+pub use crate::encoding::Quoted;
+pub use crate::ids::InvalidId;
+pub use crate::saml::{BindingError, MessageError, MetadataError, Status};
+pub use crate::time::InvalidTime;
+pub use crate::xml::XmlError;
 
 /// What went wrong, where, and what to change.
 ///
@@ -70,165 +72,146 @@ pub enum ConfigurationError {
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
     /// The binding that was chosen is not one of the identity provider's.
-    #[error(
-        "the identity provider has no single sign-on endpoint for the binding that is configured"
-    )]
+    #[error("the identity provider has no single sign-on endpoint for the configured binding")]
     NoSuchBinding,
-    /// Requests are to be signed, but there is no key.
+    /// Requests or metadata are to be signed, but there is no key.
     #[error("requests or metadata are to be signed, but no signing key is configured")]
     NoSigningKey,
-    /// The certificate that goes with a signing key has another key.
-    #[error("the certificate {thumbprint} does not belong to the signing key")]
-    KeyMismatch {
-        /// SHA-256 thumbprint of the certificate.
-        thumbprint: Box<str>,
-    },
-    /// What must be remembered of a login does not fit into a cookie.
+    /// The certificate with this SHA-256 thumbprint has another key than the signing key.
+    #[error("the certificate {0} does not belong to the signing key")]
+    KeyMismatch(Box<str>),
+    /// What must be remembered of a login needs a cookie of so many bytes; so many are safe.
     #[error(
-        "the pending login needs a cookie of {found} bytes; browsers and proxies are safe with {limit}"
+        "the pending login needs a cookie of {0} bytes; browsers and proxies are safe with {1}"
     )]
-    StateTooLarge {
-        /// Bytes needed.
-        found: usize,
-        /// Bytes allowed.
-        limit: usize,
-    },
+    StateTooLarge(usize, usize),
+}
+
+/// Names that were found where others were expected; any of several would have done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Mismatch {
+    /// What stands in the message; empty if nothing does.
+    pub found: Vec<Quoted>,
+    /// What should stand there; empty if nothing should.
+    pub expected: Vec<Quoted>,
+}
+
+impl Mismatch {
+    pub(crate) fn new<'a>(
+        found: impl IntoIterator<Item = &'a str>,
+        expected: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let quote = Quoted::new;
+        Self {
+            found: found.into_iter().map(quote).collect(),
+            expected: expected.into_iter().map(quote).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "found {}, expected {}", list(&self.found), list(&self.expected))
+    }
+}
+
+/// A bound in time that was crossed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Bound {
+    /// What has the bound: the assertion, its subject confirmation, or the session.
+    pub what: &'static str,
+    /// The bound.
+    pub limit: UnixTime,
+    /// When it was looked at, by our clock.
+    pub now: UnixTime,
+    /// What the clocks may differ by.
+    pub skew: Duration,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, now, skew, .. } = self;
+        let missed = limit.since(*now).max(now.since(*limit)).as_secs();
+        let skew = skew.as_secs();
+        write!(
+            f,
+            "{limit}; it is {now} here, {missed} s off, and {skew} s of difference are allowed"
+        )
+    }
 }
 
 /// Why an answer was not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// The response was sent to another address than ours.
-    #[error("the response is addressed to {}, we are {expected}", or_nobody(.found))]
-    DestinationMismatch {
-        /// Its `Destination`.
-        found: Option<Quoted>,
-        /// Our assertion consumer service.
-        expected: Quoted,
-    },
-    /// It comes from another identity provider than the one we asked.
-    #[error("the {place} was issued by {found}, we trust {expected} here")]
-    IssuerMismatch {
-        /// Response or assertion.
-        place: &'static str,
-        /// Its `Issuer`.
-        found: Quoted,
-        /// The entity ID of the identity provider.
-        expected: Quoted,
-    },
-    /// It answers another request than ours, or none.
-    #[error("the {place} answers the request {}, ours is {}", or_none(.found), or_none(.expected))]
-    InResponseToMismatch {
-        /// Response or subject confirmation.
-        place: &'static str,
-        /// Its `InResponseTo`.
-        found: Option<Quoted>,
-        /// The ID of our request; none for an unsolicited answer.
-        expected: Option<Quoted>,
-    },
+    /// The response is addressed to another place than our assertion consumer service.
+    #[error("the response is addressed elsewhere (Destination): {0}")]
+    DestinationMismatch(Mismatch),
+    /// The response or the assertion comes from another identity provider than the one we asked.
+    #[error("the {0} comes from somebody else (Issuer): {1}")]
+    IssuerMismatch(&'static str, Mismatch),
+    /// The response or its confirmation answers another request than ours, or none.
+    #[error("the {0} answers another request (InResponseTo): {1}")]
+    InResponseToMismatch(&'static str, Mismatch),
     /// It names nobody.
     #[error("the assertion has no Subject with a NameID that is not empty")]
     NoNameId,
     /// Nothing in it says that whoever brings it may use it.
     #[error("the assertion has no bearer SubjectConfirmation with SubjectConfirmationData")]
     NoBearerConfirmation,
-    /// It was made for delivery to another address than ours.
-    #[error("the assertion is to be delivered to {}, we are {expected}", or_nobody(.found))]
-    RecipientMismatch {
-        /// Its `Recipient`.
-        found: Option<Quoted>,
-        /// Our assertion consumer service.
-        expected: Quoted,
-    },
-    /// A bearer confirmation has a `NotBefore`, or lacks a `NotOnOrAfter` (SAML Profiles 4.1.4.2).
+    /// It was made for delivery to another place than our assertion consumer service.
+    #[error("the assertion is for delivery elsewhere (Recipient): {0}")]
+    RecipientMismatch(Mismatch),
+    /// A bearer confirmation has a `NotBefore`, or no `NotOnOrAfter` (SAML Profiles 4.1.4.2).
     #[error("the bearer SubjectConfirmation {0}")]
     ConfirmationShape(&'static str),
     /// Its time is over.
-    #[error("the {what} ended {not_on_or_after}, it is {now} here ({} s too late; {} s of clock difference are allowed)", secs(.now.since(*.not_on_or_after)), secs(*.skew))]
-    Expired {
-        /// Which bound.
-        what: &'static str,
-        /// When it ended.
-        not_on_or_after: UnixTime,
-        /// When we looked.
-        now: UnixTime,
-        /// What the clocks may differ by.
-        skew: Duration,
-    },
+    #[error("the {what} ended {0}", what = .0.what)]
+    Expired(Bound),
     /// Its time has not begun.
-    #[error("the {what} begins {not_before}, it is {now} here ({} s too early; {} s of clock difference are allowed)", secs(.not_before.since(*.now)), secs(*.skew))]
-    NotYetValid {
-        /// Which bound.
-        what: &'static str,
-        /// When it begins.
-        not_before: UnixTime,
-        /// When we looked.
-        now: UnixTime,
-        /// What the clocks may differ by.
-        skew: Duration,
-    },
+    #[error("the {what} begins {0}", what = .0.what)]
+    NotYetValid(Bound),
     /// It does not say whom it is for.
     #[error("the assertion has no AudienceRestriction")]
     NoAudience,
     /// It is for somebody else.
-    #[error("the assertion is for {}, we are {}", list(.found), list(.expected))]
-    AudienceMismatch {
-        /// Whom it is for.
-        found: Vec<Quoted>,
-        /// Our names.
-        expected: Vec<Quoted>,
-    },
+    #[error("the assertion is for somebody else (Audience): {0}")]
+    AudienceMismatch(Mismatch),
     /// It does not say that anybody authenticated.
     #[error("the assertion has no AuthnStatement")]
     NoAuthnStatement,
     /// The person authenticated in another way than was asked for.
-    #[error("the person authenticated by {}, asked for was {}", or_none(.found), list(.expected))]
-    AuthnContextMismatch {
-        /// The class that the assertion names.
-        found: Option<Quoted>,
-        /// The classes that were asked for.
-        expected: Vec<Quoted>,
-    },
-    /// The person did not authenticate anew, as was asked for.
-    #[error("the person authenticated {authn_instant}, but was to do so after {asked}")]
-    AuthenticationTooOld {
-        /// When the person authenticated.
-        authn_instant: UnixTime,
-        /// When we asked.
-        asked: UnixTime,
-    },
+    #[error("the person authenticated in another way (AuthnContextClassRef): {0}")]
+    AuthnContextMismatch(Mismatch),
+    /// The person authenticated at the first instant, but was to do so anew after the second.
+    #[error("the person authenticated {0}, but was to do so anew after {1}")]
+    AuthenticationTooOld(UnixTime, UnixTime),
     /// This browser has no login begun that this could answer.
     #[error("this browser has no login begun that the answer belongs to")]
     NoPendingLogin,
     /// The login was begun too long ago.
-    #[error("the login was begun {begun} and could be finished until {expired}; it is {now}")]
+    #[error("the login could be finished until {limit}; it is {now}")]
     PendingLoginExpired {
-        /// When it was begun.
-        begun: UnixTime,
         /// Its end.
-        expired: UnixTime,
+        limit: UnixTime,
         /// When the answer came.
         now: UnixTime,
     },
-    /// The login was begun with another identity provider, or for another service provider.
+    /// The login was begun with another identity provider than this one, or under other names.
     #[error(
-        "the login was begun with other settings than {expected}: another identity provider, entity ID or address"
+        "the login was begun under other settings than with {0}: provider, entity ID or address"
     )]
-    OtherProvider {
-        /// The identity provider that is judging.
-        expected: Quoted,
-    },
+    OtherProvider(Quoted),
     /// This login was finished before; the browser sent the form again.
-    #[error("this login was finished before: the page was reloaded, or the Back button was used")]
+    #[error("this login was finished before: a reload, or the Back button")]
     AlreadyAnswered,
     /// The assertion was used before.
     #[error("the assertion was used before")]
     Replayed,
     /// The replay cache is full of assertions that are still valid.
-    #[error(
-        "the replay cache is full; nothing is forgotten before it expires, so nobody can sign in"
-    )]
+    #[error("the replay cache is full of assertions that are still valid, so nobody can sign in")]
     ReplayCacheFull,
     /// The replay cache gave no answer.
     #[error("the replay cache gave no answer, so the assertion may have been used before")]
@@ -242,86 +225,18 @@ pub enum Rejection {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The method is not the route's.
-    #[error("the route takes {expected}, the request is {found}")]
-    Method {
-        /// The method of the request.
-        found: Quoted,
-        /// The method of the route.
-        expected: &'static str,
-    },
+    /// The request has this method, the route takes that one.
+    #[error("the request is {0}, the route takes {1}")]
+    Method(Quoted, &'static str),
     /// Somebody opened the assertion consumer service like a page.
     #[error("the assertion consumer service was opened by GET; answers come by POST")]
     AcsOpened,
-    /// The body is no form.
-    #[error("the request has the content type {found}, not application/x-www-form-urlencoded")]
-    ContentType {
-        /// The content type of the request.
-        found: Quoted,
-    },
-    /// The query is broken or names a place that is not ours.
-    #[error("the parameter `{parameter}` cannot be used: {reason}")]
-    Parameter {
-        /// Its name.
-        parameter: &'static str,
-        /// What is wrong.
-        reason: &'static str,
-    },
-}
-
-impl ConfigurationError {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidId(_) => "config.invalid_value",
-            Self::InvalidTime(_) => "config.invalid_time",
-            Self::Certificate(error) => error.code(),
-            Self::NoRandomness(_) => "config.no_randomness",
-            Self::NoSuchBinding => "config.no_such_binding",
-            Self::NoSigningKey => "config.no_signing_key",
-            Self::KeyMismatch { .. } => "config.key_mismatch",
-            Self::StateTooLarge { .. } => "config.state_too_large",
-        }
-    }
-}
-
-impl Rejection {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::DestinationMismatch { .. } => "saml.destination_mismatch",
-            Self::IssuerMismatch { .. } => "saml.issuer_mismatch",
-            Self::InResponseToMismatch { .. } => "saml.in_response_to_mismatch",
-            Self::NoNameId => "saml.name_id_missing",
-            Self::NoBearerConfirmation => "saml.no_bearer_confirmation",
-            Self::RecipientMismatch { .. } => "saml.recipient_mismatch",
-            Self::ConfirmationShape(_) => "saml.confirmation_invalid",
-            Self::Expired { .. } => "saml.expired",
-            Self::NotYetValid { .. } => "saml.not_yet_valid",
-            Self::NoAudience => "saml.audience_missing",
-            Self::AudienceMismatch { .. } => "saml.audience_mismatch",
-            Self::NoAuthnStatement => "saml.authn_statement_missing",
-            Self::AuthnContextMismatch { .. } => "saml.authn_context_mismatch",
-            Self::AuthenticationTooOld { .. } => "saml.authentication_too_old",
-            Self::NoPendingLogin => "saml.no_pending_login",
-            Self::PendingLoginExpired { .. } => "saml.pending_login_expired",
-            Self::OtherProvider { .. } => "saml.other_provider",
-            Self::AlreadyAnswered => "saml.already_answered",
-            Self::Replayed => "saml.replayed",
-            Self::ReplayCacheFull => "saml.replay_cache_full",
-            Self::ReplayCacheUnavailable => "saml.replay_cache_unavailable",
-            Self::Unsolicited => "saml.unsolicited",
-        }
-    }
-}
-
-impl RequestError {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::Method { .. } => "http.method",
-            Self::AcsOpened => "http.acs_opened",
-            Self::ContentType { .. } => "http.content_type",
-            Self::Parameter { .. } => "http.parameter",
-        }
-    }
+    /// The body has this content type; it is no form.
+    #[error("the request has the content type {0}, not application/x-www-form-urlencoded")]
+    ContentType(Quoted),
+    /// This parameter of the query cannot be used, and why.
+    #[error("the parameter `{0}` cannot be used: {1}")]
+    Parameter(&'static str, &'static str),
 }
 
 /// What an administrator can do.
@@ -355,14 +270,14 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match &*self.kind {
-            ErrorKind::Configuration(error) => error.code(),
+            ErrorKind::Configuration(error) => configuration(error).0,
             ErrorKind::Metadata(error) => error.code(),
             ErrorKind::Binding(error) => error.code(),
             ErrorKind::Message(error) => error.code(),
             ErrorKind::Signature(error) => error.code(),
             ErrorKind::Refused(_) => "saml.refused",
-            ErrorKind::Rejected(rejection) => rejection.code(),
-            ErrorKind::Request(error) => error.code(),
+            ErrorKind::Rejected(error) => rejection(error).0,
+            ErrorKind::Request(error) => request(error).0,
         }
     }
 
@@ -370,14 +285,15 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<Hint> {
         let (action, place) = match &*self.kind {
-            ErrorKind::Configuration(error) => configuration_hint(error)?,
+            ErrorKind::Configuration(ConfigurationError::NoRandomness(_)) => return None,
+            ErrorKind::Configuration(error) => advice(configuration(error)),
             ErrorKind::Metadata(error) => metadata_hint(error),
             ErrorKind::Binding(error) => binding_hint(error),
             ErrorKind::Message(error) => message_hint(error),
             ErrorKind::Signature(error) => signature_hint(error),
             ErrorKind::Refused(status) => refused_hint(status),
-            ErrorKind::Rejected(rejection) => rejection_hint(rejection),
-            ErrorKind::Request(error) => request_hint(error),
+            ErrorKind::Rejected(error) => rejection_hint(error),
+            ErrorKind::Request(error) => advice(request(error)),
         };
         Some(Hint { action, place })
     }
@@ -409,7 +325,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.kind)
+        std::error::Error::source(&*self.kind)
     }
 }
 
@@ -439,297 +355,218 @@ into_error! {
     RequestError => Request,
 }
 
-// ---- what Display says ----
-
-fn secs(span: Duration) -> u64 {
-    span.as_secs()
-}
-
-fn or_nobody(found: &Option<Quoted>) -> String {
-    found.as_ref().map_or_else(|| "nobody".into(), Quoted::to_string)
-}
-
-fn or_none(found: &Option<Quoted>) -> String {
-    found.as_ref().map_or_else(|| "none".into(), Quoted::to_string)
-}
-
 fn list(items: &[Quoted]) -> String {
     let shown: Vec<String> = items.iter().take(5).map(Quoted::to_string).collect();
     match items.len() {
-        0 => "nobody".into(),
+        0 => "none".into(),
         1..=5 => shown.join(" or "),
         more => format!("{} and {} more", shown.join(", "), more - 5),
     }
 }
 
 fn describe(status: &Status) -> String {
-    let mut out = status.code.to_string();
-    for more in status.subcode.iter().chain(&status.message) {
-        out.push_str(" / ");
-        out.push_str(&more.to_string());
-    }
-    out
+    let more = status.subcode.iter().chain(&status.message);
+    more.fold(status.code.to_string(), |out, part| format!("{out} / {part}"))
 }
 
 // ---- what to do about it ----
 
 type Advice = (Cow<'static, str>, Option<&'static str>);
 
-const BASIC: &str =
-    "Enterprise applications › your application › Single sign-on › Basic SAML Configuration";
-const CERTIFICATES: &str =
-    "Enterprise applications › your application › Single sign-on › SAML Certificates";
-const SETTINGS: Option<&str> = None;
+macro_rules! place {
+    ($($under:literal)?) => {
+        Some(concat!("Enterprise applications › your application › Single sign-on" $(, " › ", $under)?))
+    };
+}
 
-fn say(action: &'static str, place: Option<&'static str>) -> Advice {
+const BASIC: Option<&str> = place!("Basic SAML Configuration");
+const CERTIFICATES: Option<&str> = place!("SAML Certificates");
+const CLAIMS: Option<&str> = place!("Attributes & Claims");
+const ENCRYPTION: Option<&str> =
+    Some("Enterprise applications › your application › Token encryption");
+const LOGS: Option<&str> = Some("Entra ID › Monitoring & health › Sign-in logs");
+
+/// In the settings of this application, or on this server.
+const HERE: Option<&str> = None;
+
+/// For answers that nobody asked for.
+const START_HERE: &str = "Set *Sign on URL* to the login address of this application, so that My Apps starts there, or allow unsolicited answers.";
+
+/// For what Entra ID never sends.
+const EVIDENCE: &str = "Keep the message as evidence: Entra ID does not send this, so look for an attack or for a proxy that changes messages.";
+
+/// Code, action, place.
+type Row = (&'static str, &'static str, Option<&'static str>);
+
+fn advice((_, action, place): Row) -> Advice {
     (action.into(), place)
 }
 
-fn configuration_hint(error: &ConfigurationError) -> Option<Advice> {
-    Some(match error {
-        ConfigurationError::InvalidId(_) | ConfigurationError::InvalidTime(_) => {
-            say("Correct the value in the settings of this application.", SETTINGS)
-        }
-        ConfigurationError::Certificate(error) => certificate_hint(error),
-        ConfigurationError::NoRandomness(_) => return None,
-        ConfigurationError::NoSuchBinding => {
-            say("Choose a binding that the identity provider's metadata offers.", SETTINGS)
-        }
-        ConfigurationError::NoSigningKey => {
-            say("Configure a signing key, or do not sign requests and metadata.", SETTINGS)
-        }
-        ConfigurationError::KeyMismatch { .. } => {
-            say("Configure the certificate that was made for the signing key.", SETTINGS)
-        }
-        ConfigurationError::StateTooLarge { .. } => {
-            say("Shorten the return path or the list of authentication contexts.", SETTINGS)
-        }
-    })
-}
-
-fn certificate_hint(error: &CertificateError) -> Advice {
+#[rustfmt::skip]
+fn configuration(error: &ConfigurationError) -> Row {
+    use ConfigurationError as C;
     match error {
-        CertificateError::IsPrivateKey => say(
-            "Paste the certificate, not the private key; replace that key if it left its machine.",
-            Some(CERTIFICATES),
-        ),
-        CertificateError::WeakKey { .. } | CertificateError::UnsupportedKey { .. } => say(
-            "Create a new signing certificate with an RSA key of 2048 bits or more, and make it active.",
-            Some(CERTIFICATES),
-        ),
-        CertificateError::PrivateKey => say(
-            "Configure an unencrypted RSA private key in PEM, such as `openssl genpkey -algorithm RSA` writes.",
-            SETTINGS,
-        ),
-        _ => say(
-            "Download *Certificate (Base64)* and paste the whole file, with its BEGIN and END lines.",
-            Some(CERTIFICATES),
-        ),
+        C::InvalidId(_) => ("config.invalid_value", "Correct the value in the settings of this application.", HERE),
+        C::InvalidTime(_) => ("config.invalid_time", "Correct the time in the settings of this application.", HERE),
+        C::Certificate(error) => certificate(error),
+        C::NoRandomness(_) => ("config.no_randomness", "Restart the server.", HERE),
+        C::NoSuchBinding => ("config.no_such_binding", "Choose a binding that the identity provider's metadata offers.", HERE),
+        C::NoSigningKey => ("config.no_signing_key", "Configure a signing key, or sign neither requests nor metadata.", HERE),
+        C::KeyMismatch(_) => ("config.key_mismatch", "Configure the certificate that was made for the signing key.", HERE),
+        C::StateTooLarge(..) => ("config.state_too_large", "Shorten the return path or the list of authentication contexts.", HERE),
     }
 }
 
+#[rustfmt::skip]
+fn certificate(error: &CertificateError) -> Row {
+    let (action, place) = match error {
+        CertificateError::IsPrivateKey =>
+            ("Paste the certificate, not the private key; replace that key if it has left its machine.", CERTIFICATES),
+        CertificateError::WeakKey { .. } | CertificateError::UnsupportedKey { .. } =>
+            ("Create a new signing certificate with an RSA key of 2048 bits or more, and make it active.", CERTIFICATES),
+        CertificateError::PrivateKey =>
+            ("Configure an unencrypted RSA private key in PEM, such as `openssl genpkey -algorithm RSA` writes.", HERE),
+        _ => ("Download *Certificate (Base64)* and paste the whole file, with its BEGIN and END lines.", CERTIFICATES),
+    };
+    (error.code(), action, place)
+}
+
+#[rustfmt::skip]
 fn metadata_hint(error: &MetadataError) -> Advice {
-    match error {
-        MetadataError::NotMetadata { .. } | MetadataError::Xml(_) => say(
-            "Use what *App Federation Metadata Url* or *Federation Metadata XML* gives, unchanged; a saved web page is not it.",
-            Some(CERTIFICATES),
-        ),
-        MetadataError::OtherEntity { .. } => say(
-            "Use the metadata of the tenant that is configured: its entityID must be the expected issuer.",
-            Some(CERTIFICATES),
-        ),
-        MetadataError::SeveralEntities { .. } => {
-            say("Name the identity provider by its entity ID.", SETTINGS)
-        }
-        MetadataError::NotAnIdentityProvider { .. } => say(
-            "Use the metadata of the identity provider; this document describes a service provider.",
-            Some(CERTIFICATES),
-        ),
-        MetadataError::NoSigningKey { .. } | MetadataError::NoUsableKey { .. } => say(
-            "Create a signing certificate and make it active, then fetch the metadata again.",
-            Some(CERTIFICATES),
-        ),
-        MetadataError::NoSsoEndpoint { .. } | MetadataError::InvalidValue(_) => say(
-            "Ask the identity provider's administrator for metadata with an https endpoint for HTTP-Redirect or HTTP-POST.",
-            SETTINGS,
-        ),
-        MetadataError::Expired { .. } => say(
-            "Fetch the metadata again; if it is current, check the clock of this server.",
-            SETTINGS,
-        ),
-        MetadataError::Signature(_) => say(
-            "Compare the certificate that is to have signed the metadata with the one its publisher names.",
-            SETTINGS,
-        ),
-    }
+    use MetadataError as M;
+    let (action, place) = match error {
+        M::NotMetadata { .. } | M::Xml(_) =>
+            ("Use what *App Federation Metadata Url* or *Federation Metadata XML* gives, unchanged; a saved web page is not it.", CERTIFICATES),
+        M::OtherEntity { .. } =>
+            ("Use the metadata of the tenant that is configured: its entityID must be the expected issuer.", CERTIFICATES),
+        M::SeveralEntities { .. } => ("Name the identity provider by its entity ID.", HERE),
+        M::NotAnIdentityProvider { .. } =>
+            ("Use the metadata of the identity provider; this document describes a service provider.", CERTIFICATES),
+        M::NoSigningKey { .. } | M::NoUsableKey { .. } =>
+            ("Create a signing certificate and make it active, then fetch the metadata again.", CERTIFICATES),
+        M::NoSsoEndpoint { .. } | M::InvalidValue(_) =>
+            ("Ask the identity provider's administrator for metadata with an https endpoint for HTTP-Redirect or HTTP-POST.", HERE),
+        M::Expired { .. } => ("Fetch the metadata again; if it is current, check the clock of this server.", HERE),
+        M::Signature(_) =>
+            ("Compare the certificate that is to have signed the metadata with the one that its publisher names.", HERE),
+    };
+    (action.into(), place)
 }
 
+#[rustfmt::skip]
 fn binding_hint(error: &BindingError) -> Advice {
-    match error {
-        BindingError::Missing(_) => say(
-            "Make sure that Reply URL is the address of the assertion consumer service and that no proxy drops the body of the POST.",
-            Some(BASIC),
-        ),
-        BindingError::TooLarge { .. } => say(
-            "Send fewer groups: choose *Groups assigned to the application* in the groups claim.",
-            Some(
-                "Enterprise applications › your application › Single sign-on › Attributes & Claims › Groups",
-            ),
-        ),
-        _ => say(
-            "Check what stands between browser and application: the form arrives changed.",
-            SETTINGS,
-        ),
-    }
+    let (action, place) = match error {
+        BindingError::Missing(_) =>
+            ("Make sure that Reply URL is the address of the assertion consumer service, and that no proxy drops the body of the POST.", BASIC),
+        BindingError::TooLarge { .. } => ("Send fewer groups: choose *Groups assigned to the application* in the groups claim.", CLAIMS),
+        BindingError::WrongBinding(_) => ("Have the identity provider send its responses by HTTP-POST.", BASIC),
+        _ => ("Check what stands between browser and application: the form arrives changed.", HERE),
+    };
+    (action.into(), place)
 }
 
+#[rustfmt::skip]
 fn message_hint(error: &MessageError) -> Advice {
-    match error {
-        MessageError::Encrypted { .. } => say(
-            "Switch token encryption off for this application, or configure the decryption key.",
-            Some("Enterprise applications › your application › Token encryption"),
-        ),
-        MessageError::UnexpectedMessage { .. } => say(
-            "Make sure that the identity provider sends SAML 2.0 Responses to this address, and its logout messages elsewhere.",
-            Some(BASIC),
-        ),
-        _ => say(
-            "Keep the message as evidence: Entra ID does not send such messages, so look for an attack or for a proxy that changes them.",
-            SETTINGS,
-        ),
-    }
+    let (action, place) = match error {
+        MessageError::Encrypted { .. } => ("Switch token encryption off for this application: it cannot decrypt.", ENCRYPTION),
+        MessageError::UnexpectedMessage { .. } =>
+            ("Make sure that the identity provider sends Responses of SAML 2.0 to this address, and its logout messages elsewhere.", BASIC),
+        _ => (EVIDENCE, HERE),
+    };
+    (action.into(), place)
 }
 
+#[rustfmt::skip]
 fn signature_hint(error: &DsigError) -> Advice {
-    match error {
-        DsigError::Missing { .. } => say(
-            "Set Signing Option to *Sign SAML assertion* or *Sign SAML response and assertion*.",
-            Some(CERTIFICATES),
-        ),
-        DsigError::Sha1 { .. } => say("Set Signing Algorithm to SHA-256.", Some(CERTIFICATES)),
-        DsigError::UnknownKey { .. } => say(
-            "Fetch the metadata again from *App Federation Metadata Url*: with `?appid=` and the application ID, because without it the document lists other keys than this application's.",
-            Some(CERTIFICATES),
-        ),
-        DsigError::CertificateNotValid { .. } => say(
-            "Create a new signing certificate, make it active, and fetch the metadata again; if the dates are right, check the clock of this server.",
-            Some(CERTIFICATES),
-        ),
-        _ => say(
-            "Keep the message as evidence: it was changed after the identity provider signed it, by an attacker or by a proxy.",
-            SETTINGS,
-        ),
-    }
+    let (action, place) = match error {
+        DsigError::Missing { .. } => ("Set Signing Option to *Sign SAML assertion* or *Sign SAML response and assertion*.", CERTIFICATES),
+        DsigError::Sha1 { .. } => ("Set Signing Algorithm to SHA-256.", CERTIFICATES),
+        DsigError::UnknownKey { .. } =>
+            ("Fetch the metadata again from *App Federation Metadata Url*: with `?appid=` and the application ID, because without it the document lists other keys than this application's.", CERTIFICATES),
+        DsigError::CertificateNotValid { .. } =>
+            ("Create a new signing certificate, make it active, and fetch the metadata again; if the dates are right, check the clock of this server.", CERTIFICATES),
+        _ => ("Keep the message as evidence: it was changed after the identity provider signed it, by an attacker or by a proxy.", HERE),
+    };
+    (action.into(), place)
 }
 
+#[rustfmt::skip]
 fn refused_hint(status: &Status) -> Advice {
-    let message = status.message.as_ref().map_or("", AsRef::as_ref);
-    if let Some(advice) = aadsts::advice_for(message) {
+    if let Some(advice) = aadsts::advice_for(status.message.as_ref().map_or("", AsRef::as_ref)) {
         return (advice.action.into(), advice.place);
     }
-    match status.subcode.as_ref().map_or("", AsRef::as_ref) {
-        "NoAuthnContext" => say(
-            "Do not ask for an authentication context, or ask for one that the person can meet.",
-            SETTINGS,
-        ),
-        "NoPassive" => {
-            say("Start the login again without IsPassive: the person must see a page.", SETTINGS)
-        }
-        "InvalidNameIDPolicy" => say("Do not ask for a NameIDPolicy.", SETTINGS),
-        _ => say(
-            "Look the sign-in up in the identity provider's log, by the time of this entry.",
-            Some("Entra ID › Monitoring & health › Sign-in logs"),
-        ),
-    }
+    let (action, place) = match status.subcode.as_ref().map_or("", AsRef::as_ref) {
+        "NoAuthnContext" => ("Ask for no authentication context, or for one that the person can meet.", HERE),
+        "NoPassive" => ("Start the login again without IsPassive: the person must see a page.", HERE),
+        "InvalidNameIDPolicy" => ("Ask for no NameIDPolicy.", HERE),
+        _ => ("Look the sign-in up in the identity provider's log, by the time of this entry.", LOGS),
+    };
+    (action.into(), place)
 }
 
-fn rejection_hint(rejection: &Rejection) -> Advice {
-    match rejection {
-        Rejection::DestinationMismatch { expected, .. } | Rejection::RecipientMismatch { expected, .. } => (
-            format!("Set Reply URL (Assertion Consumer Service URL) to exactly {expected}, and make it the default.")
-                .into(),
-            Some(BASIC),
-        ),
-        Rejection::AudienceMismatch { expected, .. } => (
-            format!(
-                "Set Identifier (Entity ID) to exactly {}; a missing slash or `spn:` counts.",
-                expected.first().map(Quoted::to_string).unwrap_or_default()
-            )
-            .into(),
-            Some(BASIC),
-        ),
-        Rejection::IssuerMismatch { found, .. } => (
-            format!(
-                "Configure the metadata of the tenant that people sign in to; if {found} is right, set it as the issuer of this connection."
-            )
-            .into(),
-            Some(CERTIFICATES),
-        ),
-        Rejection::Expired { now, not_on_or_after, .. } => (
-            format!(
-                "Check that the clock of this server is synchronized (the difference is {} s); otherwise the person took too long and should sign in again.",
-                now.since(*not_on_or_after).as_secs()
-            )
-            .into(),
-            SETTINGS,
-        ),
-        Rejection::NotYetValid { .. } => {
-            say("Check that the clock of this server is synchronized: it is slow.", SETTINGS)
-        }
-        Rejection::InResponseToMismatch { expected: None, .. } | Rejection::Unsolicited => say(
-            "Set *Sign on URL* to the login address of this application, so that My Apps starts there, or allow unsolicited answers.",
-            Some(BASIC),
-        ),
-        Rejection::NoPendingLogin => say(
-            "Check the three usual causes: the site was opened by http or by another host name than the Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None. If the login began at My Apps, set *Sign on URL* to the login address.",
-            Some(BASIC),
-        ),
-        Rejection::NoNameId => say(
-            "Give *Unique User Identifier (Name ID)* a source attribute that every person has.",
-            Some("Enterprise applications › your application › Single sign-on › Attributes & Claims"),
-        ),
-        Rejection::AuthnContextMismatch { .. } => {
-            say("Ask for no authentication context, or for the one that people have.", SETTINGS)
-        }
-        Rejection::OtherProvider { .. } => say(
-            "Give all replicas the same settings, and do not change them while logins are under way.",
-            SETTINGS,
-        ),
-        Rejection::ReplayCacheFull => say("Give the replay cache more room.", SETTINGS),
-        Rejection::ReplayCacheUnavailable => {
-            say("Check the connection to the store behind the replay cache.", SETTINGS)
-        }
-        Rejection::Replayed => say(
-            "Do nothing if a person reloaded the page; otherwise keep the message as evidence of a theft.",
-            SETTINGS,
-        ),
-        Rejection::AlreadyAnswered
-        | Rejection::PendingLoginExpired { .. }
-        | Rejection::AuthenticationTooOld { .. } => say("Sign in again.", SETTINGS),
-        Rejection::NoAudience
-        | Rejection::NoAuthnStatement
-        | Rejection::NoBearerConfirmation
-        | Rejection::ConfirmationShape(_)
-        | Rejection::InResponseToMismatch { .. } => say(
-            "Keep the message as evidence: Entra ID does not answer so; look for another identity provider behind this name.",
-            SETTINGS,
-        ),
-    }
-}
-
-fn request_hint(error: &RequestError) -> Advice {
+#[rustfmt::skip]
+fn rejection(error: &Rejection) -> Row {
+    use Rejection as R;
     match error {
-        RequestError::AcsOpened => say(
-            "Start at the login address; set *Sign on URL* to it, not to the Reply URL.",
-            Some(BASIC),
-        ),
-        RequestError::Parameter { .. } => say(
-            "Link to the login address with a `return_to` that is a path of this site.",
-            SETTINGS,
-        ),
-        RequestError::Method { .. } | RequestError::ContentType { .. } => say(
-            "Use the addresses that the metadata names, and let the browser post the form unchanged.",
-            SETTINGS,
-        ),
+        R::DestinationMismatch(_) => ("saml.destination_mismatch", "", BASIC),
+        R::IssuerMismatch(..) => ("saml.issuer_mismatch", "", CERTIFICATES),
+        R::InResponseToMismatch(_, Mismatch { expected, .. }) if expected.is_empty() =>
+            ("saml.in_response_to_mismatch", START_HERE, BASIC),
+        R::InResponseToMismatch(..) => ("saml.in_response_to_mismatch", EVIDENCE, HERE),
+        R::NoNameId => ("saml.name_id_missing", "Give *Unique User Identifier (Name ID)* a source attribute that every person has.", CLAIMS),
+        R::NoBearerConfirmation => ("saml.no_bearer_confirmation", EVIDENCE, HERE),
+        R::RecipientMismatch(_) => ("saml.recipient_mismatch", "", BASIC),
+        R::ConfirmationShape(_) => ("saml.confirmation_invalid", EVIDENCE, HERE),
+        R::Expired(_) => ("saml.expired", "Check that the clock of this server is synchronized; if it is, the person took too long and should sign in again.", HERE),
+        R::NotYetValid(_) => ("saml.not_yet_valid", "Check that the clock of this server is synchronized: it is slow.", HERE),
+        R::NoAudience => ("saml.audience_missing", EVIDENCE, HERE),
+        R::AudienceMismatch(_) => ("saml.audience_mismatch", "", BASIC),
+        R::NoAuthnStatement => ("saml.authn_statement_missing", EVIDENCE, HERE),
+        R::AuthnContextMismatch(_) => ("saml.authn_context_mismatch", "Ask for no authentication context, or for the one that people have.", HERE),
+        R::AuthenticationTooOld(..) => ("saml.authentication_too_old", "Sign in again.", HERE),
+        R::NoPendingLogin => ("saml.no_pending_login", "Check the three usual causes: the site was opened by http or under another host name than Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None. If the login began at My Apps, set *Sign on URL* to the login address.", BASIC),
+        R::PendingLoginExpired { .. } => ("saml.pending_login_expired", "Sign in again.", HERE),
+        R::OtherProvider(_) => ("saml.other_provider", "Give all replicas the same settings, and do not change them while logins are under way.", HERE),
+        R::AlreadyAnswered => ("saml.already_answered", "Do nothing: the person was led on to where the login went.", HERE),
+        R::Replayed => ("saml.replayed", "Do nothing if a person reloaded the page; otherwise keep the message as evidence of a theft.", HERE),
+        R::ReplayCacheFull => ("saml.replay_cache_full", "Give the replay cache more room.", HERE),
+        R::ReplayCacheUnavailable => ("saml.replay_cache_unavailable", "Check the connection to the store behind the replay cache.", HERE),
+        R::Unsolicited => ("saml.unsolicited", START_HERE, BASIC),
+    }
+}
+
+/// The hints that name what to set are made here, the others stand in the table.
+fn rejection_hint(error: &Rejection) -> Advice {
+    let first = |names: &[Quoted]| names.first().map(Quoted::to_string).unwrap_or_default();
+    let (_, action, place) = rejection(error);
+    let action: Cow<'static, str> = match error {
+        Rejection::DestinationMismatch(names) | Rejection::RecipientMismatch(names) => format!(
+            "Set Reply URL (Assertion Consumer Service URL) to exactly {}, and make it the default.",
+            first(&names.expected)
+        )
+        .into(),
+        Rejection::AudienceMismatch(names) => format!(
+            "Set Identifier (Entity ID) to exactly {}; a slash at the end and `spn:` in front count.",
+            first(&names.expected)
+        )
+        .into(),
+        Rejection::IssuerMismatch(_, names) => format!(
+            "Configure the metadata of the tenant that people sign in to, or {} as the issuer of \
+             this connection if that is right.",
+            first(&names.found)
+        )
+        .into(),
+        _ => action.into(),
+    };
+    (action, place)
+}
+
+#[rustfmt::skip]
+fn request(error: &RequestError) -> Row {
+    match error {
+        RequestError::AcsOpened => ("http.acs_opened", "Start at the login address; set *Sign on URL* to it, not to the Reply URL.", BASIC),
+        RequestError::Parameter(..) => ("http.parameter", "Link to the login address with a `return_to` that is a path of this site.", HERE),
+        RequestError::Method(..) => ("http.method", "Use the addresses that the metadata names, each as it is meant.", HERE),
+        RequestError::ContentType(_) => ("http.content_type", "Let the browser post the form unchanged: something between it and the application changes the body.", HERE),
     }
 }

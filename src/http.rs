@@ -136,7 +136,6 @@ impl Routes {
     }
 
     /// The service provider behind the routes.
-    #[must_use]
     pub fn service_provider(&self) -> &ServiceProvider {
         &self.sp
     }
@@ -216,9 +215,7 @@ impl Routes {
             }
             "GET" | "HEAD" => return Err(RequestError::AcsOpened.into()),
             found => {
-                return Err(
-                    RequestError::Method { found: Quoted::new(found), expected: "POST" }.into()
-                );
+                return Err(RequestError::Method(Quoted::new(found), "POST").into());
             }
         }
         if request.body().len() > Self::BODY_LIMIT {
@@ -271,8 +268,8 @@ impl Routes {
     /// The person learns that it did not work and how to try again, and nothing more.
     fn refuse(&self, error: Error) -> Outcome {
         let status = match error.kind() {
-            ErrorKind::Request(RequestError::Method { .. } | RequestError::AcsOpened) => 405,
-            ErrorKind::Request(RequestError::ContentType { .. }) => 415,
+            ErrorKind::Request(RequestError::Method(..) | RequestError::AcsOpened) => 405,
+            ErrorKind::Request(RequestError::ContentType(_)) => 415,
             ErrorKind::Binding(BindingError::TooLarge { .. }) => 413,
             ErrorKind::Request(_) | ErrorKind::Binding(_) | ErrorKind::Message(_) => 400,
             ErrorKind::Configuration(_) | ErrorKind::Metadata(_) => 500,
@@ -297,7 +294,7 @@ impl Routes {
             ErrorKind::Request(RequestError::AcsOpened) => {
                 response.with("allow", "POST".to_owned())
             }
-            ErrorKind::Request(RequestError::Method { expected, .. }) => {
+            ErrorKind::Request(RequestError::Method(_, expected)) => {
                 response.with("allow", (*expected).to_owned())
             }
             _ => response,
@@ -313,7 +310,7 @@ fn already_answered(error: Error, return_to: &ReturnTo) -> Outcome {
 fn must_be_get(request: &impl HttpRequest) -> Result<(), RequestError> {
     match request.method() {
         "GET" | "HEAD" => Ok(()),
-        found => Err(RequestError::Method { found: Quoted::new(found), expected: "GET" }),
+        found => Err(RequestError::Method(Quoted::new(found), "GET")),
     }
 }
 
@@ -323,7 +320,7 @@ fn must_be_form(request: &impl HttpRequest) -> Result<(), RequestError> {
     let essence = found.split(';').next().unwrap_or_default().trim();
     match essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         true => Ok(()),
-        false => Err(RequestError::ContentType { found: Quoted::new(found) }),
+        false => Err(RequestError::ContentType(Quoted::new(found))),
     }
 }
 
@@ -333,7 +330,7 @@ fn cookies(request: &impl HttpRequest) -> String {
 }
 
 fn return_to(query: &str) -> Result<ReturnTo, RequestError> {
-    let broken = |reason| RequestError::Parameter { parameter: "return_to", reason };
+    let broken = |reason| RequestError::Parameter("return_to", reason);
     let mut values = pairs(query.as_bytes()).filter(|(name, _)| *name == b"return_to");
     match (values.next(), values.next()) {
         (None, _) => Ok(ReturnTo::default()),

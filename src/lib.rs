@@ -4,13 +4,13 @@
 mod crypto;
 mod dsig;
 mod encoding;
-mod error;
 mod ids;
 mod time;
 mod xml;
 
 pub mod danger;
 pub mod entra;
+pub mod error;
 pub mod http;
 pub mod mapping;
 pub mod saml;

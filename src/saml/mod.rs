@@ -19,8 +19,8 @@ pub(crate) use idp_metadata::Scheme;
 pub use idp_metadata::{Binding, IdentityProvider, MetadataError, MetadataTrust};
 pub(crate) use response::Envelope;
 pub use response::{MessageError, Status};
-pub(crate) use sp_metadata::SpMetadata;
 pub use sp_metadata::{Contact, ContactType, Organization};
+pub(crate) use sp_metadata::{Published, SpMetadata};
 
 /// SAML Core 1.2: protocol messages.
 pub(crate) const SAMLP: &str = "urn:oasis:names:tc:SAML:2.0:protocol";

@@ -1,8 +1,8 @@
 //! Our own metadata, for the identity provider to import (SAML Metadata 2.3, 2.4.4).
 
 use super::{HTTP_POST, MD, SAMLP};
-use crate::crypto::{Certificate, NoRandomness, SigningKey};
-use crate::dsig::{DS, Placement, SignatureStyle, sign_element};
+use crate::crypto::Certificate;
+use crate::dsig::DS;
 use crate::ids::{EndpointUrl, EntityId};
 use crate::xml::Writer;
 
@@ -81,17 +81,25 @@ impl Contact {
     }
 }
 
+/// What only our metadata shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Published {
+    pub(crate) signing: Vec<Certificate>,
+    pub(crate) encryption: Vec<Certificate>,
+    pub(crate) organization: Option<Organization>,
+    pub(crate) contacts: Vec<Contact>,
+    pub(crate) name_id_formats: Vec<String>,
+}
+
 /// What our metadata says. There is no `validUntil`: metadata that ends by itself is an outage.
 #[derive(Debug)]
 pub(crate) struct SpMetadata<'a> {
     pub(crate) entity_id: &'a EntityId,
     pub(crate) acs: &'a EndpointUrl,
     pub(crate) requests_signed: bool,
-    pub(crate) signing: &'a [Certificate],
-    pub(crate) encryption: &'a [Certificate],
-    pub(crate) organization: Option<&'a Organization>,
-    pub(crate) contacts: &'a [Contact],
-    pub(crate) name_id_formats: &'a [String],
+    /// The certificate that signs now.
+    pub(crate) current: Option<&'a Certificate>,
+    pub(crate) published: &'a Published,
 }
 
 impl SpMetadata<'_> {
@@ -106,13 +114,13 @@ impl SpMetadata<'_> {
             .attribute("AuthnRequestsSigned", if self.requests_signed { "true" } else { "false" })
             .attribute("WantAssertionsSigned", "true")
             .attribute("protocolSupportEnumeration", SAMLP);
-        for (purpose, certificates) in [("signing", self.signing), ("encryption", self.encryption)]
-        {
-            for certificate in certificates {
-                write_key(&mut out, purpose, certificate);
-            }
+        for certificate in self.current.into_iter().chain(&self.published.signing) {
+            write_key(&mut out, "signing", certificate);
         }
-        for format in self.name_id_formats {
+        for certificate in &self.published.encryption {
+            write_key(&mut out, "encryption", certificate);
+        }
+        for format in &self.published.name_id_formats {
             out.leaf("md:NameIDFormat", format);
         }
         out.start("md:AssertionConsumerService")
@@ -122,24 +130,13 @@ impl SpMetadata<'_> {
             .attribute("isDefault", "true")
             .end()
             .end();
-        if let Some(organization) = self.organization {
+        if let Some(organization) = &self.published.organization {
             write_organization(&mut out, organization);
         }
-        for contact in self.contacts {
+        for contact in &self.published.contacts {
             write_contact(&mut out, contact);
         }
         out.finish()
-    }
-
-    /// As [`to_xml`](Self::to_xml), with a signature over the whole.
-    pub(crate) fn to_signed_xml(
-        &self,
-        id: &str,
-        key: &SigningKey,
-        certificate: &Certificate,
-    ) -> Result<Option<String>, NoRandomness> {
-        let xml = self.to_xml(Some(id));
-        sign_element(&xml, Placement::First, SignatureStyle::Prefixed, key, certificate)
     }
 }
 

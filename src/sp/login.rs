@@ -93,11 +93,7 @@ impl PendingLogin {
     pub(super) fn must_not_have_expired(&self, now: UnixTime) -> Result<(), Rejection> {
         match now < self.expires {
             true => Ok(()),
-            false => Err(Rejection::PendingLoginExpired {
-                begun: self.begun,
-                expired: self.expires,
-                now,
-            }),
+            false => Err(Rejection::PendingLoginExpired { limit: self.expires, now }),
         }
     }
 }

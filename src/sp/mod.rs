@@ -20,7 +20,7 @@ use crate::error::{ConfigurationError, Error, Rejection};
 use crate::ids::{EndpointUrl, EntityId, MessageId, RelayState, ReturnTo};
 use crate::saml::{
     AuthnRequest, AuthnRequestEnvelope, Binding, Contact, IdentityProvider, Organization, Outgoing,
-    PostedResponse, SpMetadata, post, redirect,
+    PostedResponse, Published, SpMetadata, post, redirect,
 };
 use crate::time::UnixTime;
 use login::Answered;
@@ -55,6 +55,7 @@ pub enum Unsolicited {
 /// Three facts make it: our name, our address, and the identity provider. Everything else has a
 /// default that works with Entra ID.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct ServiceProvider {
     entity_id: EntityId,
     acs: EndpointUrl,
@@ -67,11 +68,7 @@ pub struct ServiceProvider {
     signing: Option<Arc<Signing>>,
     sign_requests: bool,
     sign_metadata: bool,
-    published_signing: Vec<Certificate>,
-    published_encryption: Vec<Certificate>,
-    organization: Option<Organization>,
-    contacts: Vec<Contact>,
-    name_id_formats: Vec<String>,
+    published: Published,
 }
 
 #[derive(Debug)]
@@ -82,13 +79,11 @@ struct Signing {
 
 impl ServiceProvider {
     /// The usual layout below `base`: our name is `base/metadata`, and answers go to `base/acs`.
-    #[must_use]
     pub fn at(base: &EndpointUrl, idp: IdentityProvider) -> Self {
         Self::new(EntityId::from_url(&base.child("metadata")), base.child("acs"), idp)
     }
 
     /// The three facts that both sides must agree on: our name, where answers go, and whom we ask.
-    #[must_use]
     pub fn new(entity_id: EntityId, acs: EndpointUrl, idp: IdentityProvider) -> Self {
         Self {
             audiences: audiences(&entity_id),
@@ -102,25 +97,19 @@ impl ServiceProvider {
             signing: None,
             sign_requests: false,
             sign_metadata: false,
-            published_signing: Vec::new(),
-            published_encryption: Vec::new(),
-            organization: None,
-            contacts: Vec::new(),
-            name_id_formats: Vec::new(),
+            published: Published::default(),
         }
     }
 
     // ---- settings ----
 
     /// What the clocks of both sides may differ by; three minutes unless said otherwise.
-    #[must_use]
     pub fn with_clock_skew(mut self, skew: Duration) -> Self {
         self.clock_skew = skew;
         self
     }
 
     /// How long a login may take; half an hour unless said otherwise.
-    #[must_use]
     pub fn with_login_timeout(mut self, timeout: Duration) -> Self {
         self.pending_for = timeout;
         self
@@ -128,21 +117,18 @@ impl ServiceProvider {
 
     /// Another name under which assertions may be meant for us, such as what *Override audience
     /// claim* says. Compared byte for byte.
-    #[must_use]
     pub fn with_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
     /// Whether to take answers that nobody asked for.
-    #[must_use]
     pub fn with_unsolicited(mut self, unsolicited: Unsolicited) -> Self {
         self.unsolicited = unsolicited;
         self
     }
 
     /// How to send requests. Without this, by Redirect where the identity provider takes it.
-    #[must_use]
     pub fn with_request_binding(mut self, binding: Binding) -> Self {
         self.binding = Some(binding);
         self
@@ -160,21 +146,19 @@ impl ServiceProvider {
     ) -> Result<Self, Error> {
         if key.public_key() != *certificate.key() {
             let thumbprint = certificate.thumbprint_sha256().into();
-            return Err(ConfigurationError::KeyMismatch { thumbprint }.into());
+            return Err(ConfigurationError::KeyMismatch(thumbprint).into());
         }
         self.signing = Some(Arc::new(Signing { key, certificate }));
         Ok(self)
     }
 
     /// Signs every request, and says so in the metadata (`AuthnRequestsSigned`).
-    #[must_use]
     pub fn signing_requests(mut self) -> Self {
         self.sign_requests = true;
         self
     }
 
     /// Signs the metadata.
-    #[must_use]
     pub fn signing_metadata(mut self) -> Self {
         self.sign_metadata = true;
         self
@@ -182,37 +166,32 @@ impl ServiceProvider {
 
     /// Shows another signing certificate in the metadata: the next one, before it is used, or the
     /// last one, until nobody needs it.
-    #[must_use]
     pub fn publishing_signing_certificate(mut self, certificate: Certificate) -> Self {
-        self.published_signing.push(certificate);
+        self.published.signing.push(certificate);
         self
     }
 
     /// Shows a certificate in the metadata for the identity provider to encrypt to.
-    #[must_use]
     pub fn publishing_encryption_certificate(mut self, certificate: Certificate) -> Self {
-        self.published_encryption.push(certificate);
+        self.published.encryption.push(certificate);
         self
     }
 
     /// Who runs the service, for the metadata.
-    #[must_use]
     pub fn with_organization(mut self, organization: Organization) -> Self {
-        self.organization = Some(organization);
+        self.published.organization = Some(organization);
         self
     }
 
     /// Whom to ask, for the metadata; may be called several times.
-    #[must_use]
     pub fn with_contact(mut self, contact: Contact) -> Self {
-        self.contacts.push(contact);
+        self.published.contacts.push(contact);
         self
     }
 
     /// A kind of `NameID` that we can use, for the metadata; may be called several times.
-    #[must_use]
     pub fn with_name_id_format(mut self, format: impl Into<String>) -> Self {
-        self.name_id_formats.push(format.into());
+        self.published.name_id_formats.push(format.into());
         self
     }
 
@@ -365,7 +344,7 @@ impl ServiceProvider {
     ) -> Result<UnclaimedLogin, Error> {
         if pending.agreement != self.agreement() {
             let expected = Quoted::new(self.idp.entity_id().as_ref());
-            return Err(Rejection::OtherProvider { expected }.into());
+            return Err(Rejection::OtherProvider(expected).into());
         }
         pending.must_not_have_expired(now)?;
         let asked = Asked {
@@ -455,17 +434,13 @@ impl ServiceProvider {
     /// # Errors
     /// When it is to be signed and there is no key.
     pub fn metadata(&self) -> Result<String, Error> {
-        let current = self.signing.iter().map(|signing| &signing.certificate);
-        let signing: Vec<Certificate> = current.chain(&self.published_signing).cloned().collect();
+        let current = self.signing.as_deref().map(|signing| &signing.certificate);
         let metadata = SpMetadata {
             entity_id: &self.entity_id,
             acs: &self.acs,
             requests_signed: self.sign_requests,
-            signing: &signing,
-            encryption: &self.published_encryption,
-            organization: self.organization.as_ref(),
-            contacts: &self.contacts,
-            name_id_formats: &self.name_id_formats,
+            current,
+            published: &self.published,
         };
         if !self.sign_metadata {
             return Ok(metadata.to_xml(None));

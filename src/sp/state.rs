@@ -121,12 +121,12 @@ pub(super) fn seal(
 ) -> Result<SetCookie, Error> {
     let name = cookie_name(relay_state);
     let (id, sealing) = key.keys.first().ok_or(ConfigurationError::NoSigningKey)?;
-    let sealed = sealing.seal(rng, name.as_bytes(), &encode(state))?;
+    let sealed = sealing.seal(rng, name.as_bytes(), encode(state).as_bytes())?;
     let value = base64url_encode(&[id.as_slice(), &sealed].concat());
     let cookie = SetCookie::new(&name, &value, max_age);
     match cookie.0.len() {
         found if found > COOKIE_LIMIT => {
-            Err(ConfigurationError::StateTooLarge { found, limit: COOKIE_LIMIT }.into())
+            Err(ConfigurationError::StateTooLarge(found, COOKIE_LIMIT).into())
         }
         _ => Ok(cookie),
     }
@@ -181,79 +181,46 @@ fn unseal(name: &str, value: &str, relay_state: &RelayState, key: &CookieKey) ->
     let (id, sealed) = bytes.split_first_chunk::<4>()?;
     let known = key.keys.iter().filter(|(known, _)| known == id);
     let plain = known.into_iter().find_map(|(_, key)| key.open(name.as_bytes(), sealed))?;
-    decode(&plain, relay_state)
+    decode(std::str::from_utf8(&plain).ok()?, relay_state)
 }
 
-// ---- what is sealed: lengths in front of texts, numbers in big-endian ----
+// ---- what is sealed: one text a line; none of them can hold a line break but a context class ----
 
-const PENDING: u8 = 1;
-const ANSWERED: u8 = 2;
+const PENDING: &str = "1";
+const ANSWERED: &str = "2";
 
-fn encode(state: &State) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
+fn encode(state: &State) -> String {
     match state {
         State::Pending(pending) => {
-            out.extend([PENDING, u8::from(pending.force_authn)]);
-            out.extend(pending.begun.as_millis().to_be_bytes());
-            out.extend(pending.expires.as_millis().to_be_bytes());
-            out.extend(pending.agreement);
-            put(&mut out, pending.request_id.as_ref());
-            put(&mut out, pending.return_to.as_ref());
-            pending.contexts.iter().for_each(|class| put(&mut out, class));
+            let anew = if pending.force_authn { "1" } else { "0" };
+            let (begun, expires) = (pending.begun.as_millis(), pending.expires.as_millis());
+            let agreement = base64url_encode(&pending.agreement);
+            let (id, return_to) = (&pending.request_id, &pending.return_to);
+            let head =
+                format!("{PENDING}\n{anew}\n{begun}\n{expires}\n{agreement}\n{id}\n{return_to}");
+            pending.contexts.iter().fold(head, |out, class| format!("{out}\n{class}"))
         }
-        State::Answered { return_to } => {
-            out.push(ANSWERED);
-            put(&mut out, return_to.as_ref());
-        }
-    }
-    out
-}
-
-/// A text longer than its length can say makes the cookie too long, which `seal` refuses.
-fn put(out: &mut Vec<u8>, text: &str) {
-    out.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn decode(plain: &[u8], relay_state: &RelayState) -> Option<State> {
-    let mut rest = plain;
-    match take(&mut rest)? {
-        [PENDING] => {
-            let [force_authn] = take(&mut rest)?;
-            let begun = UnixTime::from_millis(u64::from_be_bytes(take(&mut rest)?));
-            let expires = UnixTime::from_millis(u64::from_be_bytes(take(&mut rest)?));
-            let agreement = take(&mut rest)?;
-            let request_id = text(&mut rest)?.parse().ok()?;
-            let return_to = text(&mut rest)?.parse().ok()?;
-            let mut contexts = Vec::new();
-            while !rest.is_empty() {
-                contexts.push(text(&mut rest)?.to_owned());
-            }
-            Some(State::Pending(PendingLogin {
-                request_id,
-                relay_state: relay_state.clone(),
-                agreement,
-                return_to,
-                begun,
-                expires,
-                force_authn: force_authn != 0,
-                contexts,
-            }))
-        }
-        [ANSWERED] => Some(State::Answered { return_to: text(&mut rest)?.parse().ok()? }),
-        _ => None,
+        State::Answered { return_to } => format!("{ANSWERED}\n{return_to}"),
     }
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, after) = rest.split_first_chunk::<N>()?;
-    *rest = after;
-    Some(*taken)
-}
-
-fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
-    let len = usize::from(u16::from_be_bytes(take(rest)?));
-    let (taken, after) = rest.split_at_checked(len)?;
-    *rest = after;
-    std::str::from_utf8(taken).ok()
+fn decode(plain: &str, relay_state: &RelayState) -> Option<State> {
+    let mut lines = plain.split('\n');
+    let kind = lines.next()?;
+    if kind == ANSWERED {
+        return Some(State::Answered { return_to: lines.next()?.parse().ok()? });
+    }
+    let force_authn = lines.next().filter(|_| kind == PENDING)? == "1";
+    let begun = UnixTime::from_millis(lines.next()?.parse().ok()?);
+    let expires = UnixTime::from_millis(lines.next()?.parse().ok()?);
+    Some(State::Pending(PendingLogin {
+        relay_state: relay_state.clone(),
+        force_authn,
+        begun,
+        expires,
+        agreement: base64url_decode(lines.next()?).ok()?.try_into().ok()?,
+        request_id: lines.next()?.parse().ok()?,
+        return_to: lines.next()?.parse().ok()?,
+        contexts: lines.map(str::to_owned).collect(),
+    }))
 }

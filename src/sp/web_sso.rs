@@ -4,8 +4,8 @@
 use super::ServiceProvider;
 use crate::crypto::Certificate;
 use crate::dsig::{DsigError, Policy, signature_of, verify};
-use crate::encoding::{Quoted, trim_xml};
-use crate::error::{Error, Rejection};
+use crate::encoding::trim_xml;
+use crate::error::{Bound, Error, Mismatch, Rejection};
 use crate::ids::MessageId;
 use crate::saml::{Assertion, ENTITY_FORMAT, Envelope, SubjectConfirmation};
 use crate::time::{Outside, UnixTime, Validity};
@@ -63,10 +63,7 @@ fn is_sent_to_us(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Re
     match envelope.destination {
         Some(found) if found == ours => Ok(()),
         None if !needed => Ok(()),
-        found => Err(Rejection::DestinationMismatch {
-            found: found.map(Quoted::new),
-            expected: Quoted::new(ours),
-        }),
+        found => Err(Rejection::DestinationMismatch(Mismatch::new(found, [ours]))),
     }
 }
 
@@ -87,11 +84,7 @@ fn must_be_issuer(
     let expected = sp.idp.entity_id().as_ref();
     match format {
         None | Some(ENTITY_FORMAT) if name == expected => Ok(()),
-        _ => Err(Rejection::IssuerMismatch {
-            place,
-            found: Quoted::new(name),
-            expected: Quoted::new(expected),
-        }),
+        _ => Err(Rejection::IssuerMismatch(place, Mismatch::new([name], [expected]))),
     }
 }
 
@@ -113,11 +106,10 @@ fn must_answer(
     };
     match matches {
         true => Ok(()),
-        false => Err(Rejection::InResponseToMismatch {
-            place,
-            found: found.map(Quoted::new),
-            expected: expected.map(|id| Quoted::new(id.as_ref())),
-        }),
+        false => {
+            let names = Mismatch::new(found, expected.map(AsRef::as_ref));
+            Err(Rejection::InResponseToMismatch(place, names))
+        }
     }
 }
 
@@ -193,12 +185,9 @@ fn confirms_bearer(
     if !confirmation.has_data {
         return Err((0, Rejection::NoBearerConfirmation));
     }
-    if confirmation.recipient.as_deref() != Some(sp.acs.as_ref()) {
-        let found = confirmation.recipient.as_deref().map(Quoted::new);
-        return Err((
-            1,
-            Rejection::RecipientMismatch { found, expected: Quoted::new(sp.acs.as_ref()) },
-        ));
+    let (recipient, ours) = (confirmation.recipient.as_deref(), sp.acs.as_ref());
+    if recipient != Some(ours) {
+        return Err((1, Rejection::RecipientMismatch(Mismatch::new(recipient, [ours]))));
     }
     let in_response_to = confirmation.in_response_to.as_deref();
     must_answer("SubjectConfirmation", in_response_to, asked).map_err(|reason| (2, reason))?;
@@ -218,12 +207,10 @@ fn must_hold(
     validity: Validity,
     now: UnixTime,
 ) -> Result<(), Rejection> {
-    let skew = sp.clock_skew;
-    validity.must_hold_at(now, skew).map_err(|outside| match outside {
-        Outside::TooEarly(not_before) => Rejection::NotYetValid { what, not_before, now, skew },
-        Outside::TooLate(not_on_or_after) => {
-            Rejection::Expired { what, not_on_or_after, now, skew }
-        }
+    let bound = |limit| Bound { what, limit, now, skew: sp.clock_skew };
+    validity.must_hold_at(now, sp.clock_skew).map_err(|outside| match outside {
+        Outside::TooEarly(limit) => Rejection::NotYetValid(bound(limit)),
+        Outside::TooLate(limit) => Rejection::Expired(bound(limit)),
     })
 }
 
@@ -247,10 +234,11 @@ fn is_for_us(sp: &ServiceProvider, assertion: &Assertion) -> Result<(), Rejectio
     let is_ours = |audience: &String| sp.audiences.iter().any(|ours| ours == audience);
     match restrictions.iter().find(|names| !names.iter().any(is_ours)) {
         None => Ok(()),
-        Some(foreign) => Err(Rejection::AudienceMismatch {
-            found: foreign.iter().map(|name| Quoted::new(name)).collect(),
-            expected: sp.audiences.iter().map(|name| Quoted::new(name)).collect(),
-        }),
+        Some(foreign) => {
+            let (found, expected) = (foreign.iter(), sp.audiences.iter());
+            let names = Mismatch::new(found.map(String::as_str), expected.map(String::as_str));
+            Err(Rejection::AudienceMismatch(names))
+        }
     }
 }
 
@@ -275,17 +263,12 @@ fn somebody_authenticated(
         let class = statement.context_class.as_deref();
         let as_asked = |class: &str| asked.contexts.iter().any(|wanted| wanted == class);
         if !asked.contexts.is_empty() && !class.is_some_and(as_asked) {
-            return Err(Rejection::AuthnContextMismatch {
-                found: class.map(Quoted::new),
-                expected: asked.contexts.iter().map(|class| Quoted::new(class)).collect(),
-            });
+            let names = Mismatch::new(class, asked.contexts.iter().map(String::as_str));
+            return Err(Rejection::AuthnContextMismatch(names));
         }
         // SAML Core 3.4.1, ForceAuthn: the person is to authenticate directly, not by a session.
         if asked.force_authn && statement.authn_instant.plus(sp.clock_skew) < asked.at {
-            return Err(Rejection::AuthenticationTooOld {
-                authn_instant: statement.authn_instant,
-                asked: asked.at,
-            });
+            return Err(Rejection::AuthenticationTooOld(statement.authn_instant, asked.at));
         }
     }
     Ok(())
