@@ -63,7 +63,7 @@ fn canonical(
     canonicalize(apex, without, prefixes, &mut out).map(|()| out)
 }
 
-/// The three kinds of XPath in the corpus that name elements: all of them, by local name, by path.
+/// The three kinds of selection in the corpus that name elements: all of them, by local name, by path.
 fn selected<'d>(root: Element<'d>, xpath: &str) -> Option<Element<'d>> {
     let by_name = ["//*[local-name(.)='", "//*[local-name()='"]
         .into_iter()
@@ -118,7 +118,7 @@ fn run_signature(vector: &Vector, at: usize, want_info: bool) -> Run {
         signature.elements().find(|child| child.is(DS, "SignedInfo")).ok_or("no SignedInfo")?;
     let prefixes = |parent: &str| -> Vec<&str> {
         let parents = info.descendants().filter(|element| element.local_name() == parent);
-        let list = parents.flat_map(|element| element.elements());
+        let list = parents.flat_map(Element::elements);
         let list = list.filter(|element| element.is(EXC_C14N, "InclusiveNamespaces"));
         let list = list.filter_map(|element| element.attribute("PrefixList"));
         list.flat_map(str::split_ascii_whitespace).collect()
