@@ -1,5 +1,8 @@
 //! XML signatures in the one shape that SAML allows (SAML Core 5.4).
 
+#[cfg(test)]
+#[path = "../../tests/unit/corpus_dsig.rs"]
+mod corpus;
 mod sign;
 mod signed_info;
 

@@ -180,7 +180,11 @@ fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
         ids.extend(own_id(element)?);
         let Some(parent) = element.parent() else { continue };
         if element.is(DS, "Signature") {
-            let in_assertion = parent.is(SAML, "Assertion") && parent.parent() == Some(response);
+            // The schema has it behind the Issuer; that of the response is taken in order later.
+            let mut before = parent.elements().take_while(|sibling| *sibling != element);
+            let in_assertion = parent.is(SAML, "Assertion")
+                && parent.parent() == Some(response)
+                && before.all(|sibling| sibling.is(SAML, "Issuer"));
             if parent != response && !in_assertion {
                 return Err(MessageError::MisplacedSignature { parent: parent.quoted() });
             }

@@ -70,7 +70,14 @@ fn is_sent_to_us(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Re
 /// SAML Profiles 4.1.4.2: the issuer of the response, where there is one, is the identity provider.
 /// Nothing rests on it, so white space around it is forgiven here; in the assertion it is not.
 fn is_issued_by_whom_we_asked(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Error> {
-    let Some(issuer) = envelope.issuer else { return Ok(()) };
+    let Some(issuer) = envelope.issuer else {
+        // SAML Profiles 4.1.4.2: a signed response names its issuer.
+        let expected = Mismatch::new([], [sp.idp.entity_id().as_ref()]);
+        return match signature_of(envelope.response) {
+            Some(_) => Err(Rejection::IssuerMismatch("Response", expected).into()),
+            None => Ok(()),
+        };
+    };
     must_be_issuer(sp, "Response", trim_xml(issuer.text()?), issuer.attribute("Format"))?;
     Ok(())
 }

@@ -22,6 +22,12 @@ pub(crate) fn canonicalize(
     let mut walk =
         Walk { document, apex: apex.index, prefixes, rendered: Vec::new(), open: Vec::new(), out };
     let skip = without.map(|element| element.index);
+    // What the apex inherits is in its namespace axis, and may be rendered.
+    let mut outer = apex.parent();
+    while let Some(element) = outer {
+        has_canonical_form(document, element.index)?;
+        outer = element.parent();
+    }
     let mut index = apex.index;
     let last = document.node(index).end;
     while index < last {
@@ -79,10 +85,7 @@ impl<'d> Walk<'d, '_> {
 
     fn start(&mut self, index: u32, element: &'d Node) -> Result<(), XmlError> {
         let document = self.document;
-        if declarations(document, element).iter().any(|declaration| declaration.relative) {
-            let element = Element::new(document, index).quoted();
-            return Err(XmlError::RelativeNamespace { element });
-        }
+        has_canonical_form(document, index)?;
         if self.out.len() > document.canonical_limit {
             let (what, limit) = ("bytes in canonical form", document.canonical_limit);
             return Err(XmlError::TooMuch { what, limit });
@@ -169,6 +172,16 @@ impl<'d> Walk<'d, '_> {
             escape_attribute(document.str(attribute.value), self.out);
             self.out.push('"');
         }
+    }
+}
+
+/// Canonical XML 1.0 section 1.3: no namespace that the element declares is relative.
+fn has_canonical_form(document: &Document<'_>, index: u32) -> Result<(), XmlError> {
+    match declarations(document, document.node(index)).iter().any(|found| found.relative) {
+        true => {
+            Err(XmlError::RelativeNamespace { element: Element::new(document, index).quoted() })
+        }
+        false => Ok(()),
     }
 }
 

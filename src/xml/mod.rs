@@ -1,6 +1,9 @@
 //! A read-only XML document: no DTD, no entities of its own, bounded in bytes, depth and nodes.
 
 mod c14n;
+#[cfg(test)]
+#[path = "../../tests/unit/corpus_xml.rs"]
+mod corpus;
 mod name;
 mod parse;
 mod read;
