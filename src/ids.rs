@@ -20,6 +20,17 @@ pub struct InvalidId {
     pub reason: &'static str,
 }
 
+fn checked(
+    text: &str,
+    expected: &'static str,
+    verdict: Result<(), &'static str>,
+) -> Result<Box<str>, InvalidId> {
+    match verdict {
+        Ok(()) => Ok(text.into()),
+        Err(reason) => Err(InvalidId { expected, found: Quoted::new(text), reason }),
+    }
+}
+
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
         $(#[$doc])*
@@ -30,12 +41,7 @@ macro_rules! text_type {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                match $check(text) {
-                    Ok(()) => Ok(Self(text.into())),
-                    Err(reason) => {
-                        Err(InvalidId { expected: stringify!($name), found: Quoted::new(text), reason })
-                    }
-                }
+                checked(text, stringify!($name), $check(text)).map(Self)
             }
         }
 
@@ -158,12 +164,7 @@ fn return_to(text: &str) -> Result<(), &'static str> {
 impl EndpointUrl {
     /// `http` as well; named `danger` where the public sees it.
     pub(crate) fn with_plain_http(text: &str) -> Result<Self, InvalidId> {
-        match endpoint(text, &["https", "http"]) {
-            Ok(()) => Ok(Self(text.into())),
-            Err(reason) => {
-                Err(InvalidId { expected: "EndpointUrl", found: Quoted::new(text), reason })
-            }
-        }
+        checked(text, "EndpointUrl", endpoint(text, &["https", "http"])).map(Self)
     }
 
     /// A URL that this crate itself puts together from parts that fit.
@@ -171,33 +172,37 @@ impl EndpointUrl {
         Self(url.into())
     }
 
-    /// The path that a request to this endpoint has, without the query.
+    /// Scheme, host and port: what a `form-action` of a content security policy names. And the path
+    /// that a request to this endpoint has, without the query.
+    fn origin_and_path(&self) -> (&str, &str) {
+        let whole = self.0.split_once('?').map_or(&*self.0, |(url, _)| url);
+        let host = whole.find("://").map_or(0, |at| at + 3);
+        let path = whole.get(host..).and_then(|rest| rest.find('/')).map(|at| host + at);
+        whole.split_at_checked(path.unwrap_or(whole.len())).unwrap_or((whole, ""))
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        self.origin_and_path().0
+    }
+
     pub(crate) fn path(&self) -> &str {
-        let after_scheme = self.0.split_once("://").map_or("", |(_, rest)| rest);
-        let path = after_scheme.find('/').and_then(|at| after_scheme.get(at..)).unwrap_or("/");
-        path.split_once('?').map_or(path, |(path, _)| path)
+        match self.origin_and_path() {
+            (_, "") => "/",
+            (_, path) => path,
+        }
     }
 
     /// The endpoint beside this one: the last segment of the path becomes `name`.
     pub(crate) fn sibling(&self, name: &str) -> Self {
-        let whole = self.0.split_once('?').map_or(&*self.0, |(url, _)| url);
-        match whole.rsplit_once('/') {
-            Some((parent, _)) if !parent.ends_with('/') => Self(format!("{parent}/{name}").into()),
-            _ => Self(format!("{whole}/{name}").into()),
-        }
+        let (origin, path) = self.origin_and_path();
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        Self(format!("{origin}{parent}/{name}").into())
     }
 
     /// The endpoint below this one.
     pub(crate) fn child(&self, name: &str) -> Self {
-        let whole = self.0.split_once('?').map_or(&*self.0, |(url, _)| url);
-        Self(format!("{}/{name}", whole.trim_end_matches('/')).into())
-    }
-
-    /// Scheme, host and port: what a `form-action` of a content security policy names.
-    pub(crate) fn origin(&self) -> &str {
-        let host = self.0.find("://").map_or(0, |at| at + 3);
-        let end = self.0.get(host..).and_then(|rest| rest.find(['/', '?']));
-        self.0.get(..end.map_or(self.0.len(), |end| host + end)).unwrap_or(&self.0)
+        let (origin, path) = self.origin_and_path();
+        Self(format!("{origin}{}/{name}", path.trim_end_matches('/')).into())
     }
 }
 
