@@ -72,7 +72,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Inflates raw DEFLATE to at most `limit` bytes. A bomb costs no more than the limit (CVE-2023-26483,
+/// Inflates raw DEFLATE to at most `limit` bytes. A bomb costs no more than that (CVE-2023-26483,
 /// CVE-2025-25293); bytes behind the end of the stream are refused, because nothing reads them.
 pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingError> {
     let mut state = Decompress::new(false);
@@ -100,7 +100,7 @@ pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingErr
 /// Raw DEFLATE, for the Redirect binding (SAML Bindings 3.4.4.1).
 pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut state = Compress::new(Compression::default(), false);
-    // RFC 1951 3.2.4: a stored block costs five bytes a 65,535; this is more room than is ever used.
+    // RFC 1951 3.2.4: a stored block costs five bytes a 65,535; more than this is never used.
     let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 1000 + 64);
     // Cannot fail: there is room, and no dictionary is set.
     let _ = state.compress_vec(bytes, &mut out, FlushCompress::Finish);

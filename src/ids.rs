@@ -20,19 +20,18 @@ pub struct InvalidId {
     pub reason: &'static str,
 }
 
-fn checked(
-    text: &str,
-    expected: &'static str,
-    verdict: Result<(), &'static str>,
-) -> Result<Box<str>, InvalidId> {
+/// The rule that a text breaks, if it breaks one.
+type Verdict = Result<(), &'static str>;
+
+fn checked(text: &str, expected: &'static str, verdict: Verdict) -> Result<Box<str>, InvalidId> {
     match verdict {
         Ok(()) => Ok(text.into()),
         Err(reason) => Err(InvalidId { expected, found: Quoted::new(text), reason }),
     }
 }
 
-macro_rules! text_type {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
+macro_rules! text_types {
+    ($($(#[$doc:meta])* $name:ident: $check:expr;)*) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct $name(Box<str>);
@@ -56,44 +55,36 @@ macro_rules! text_type {
                 f.write_str(&self.0)
             }
         }
-    };
+    )* };
 }
 
-text_type! {
+text_types! {
     /// The name of a SAML entity, ours or the identity provider's: a URI of at most 1024 characters
     /// (SAML Core 8.3.6). Compared byte for byte. Entra also knows names that are no URI, such as a
     /// bare application ID, so the form of a URI is not demanded.
-    EntityId, entity_id
-}
+    EntityId: entity_id;
 
-text_type! {
     /// Where the browser takes a message: an absolute `https` URL without user information or
     /// fragment. Compared byte for byte, as `Recipient` and `Destination` are.
     ///
     /// For development over `http` there is [`danger::plain_http`](crate::danger::plain_http).
-    EndpointUrl, https_url
-}
+    EndpointUrl: https_url;
 
-text_type! {
     /// The `ID` of one message or assertion: an `xs:ID`, so it begins with a letter or `_`. Entra
     /// answers AADSTS7500529 to one that begins with a digit.
-    MessageId, message_id
-}
+    MessageId: message_id;
 
-text_type! {
     /// The opaque value that travels beside a message: at most 80 bytes (SAML Bindings 3.4.3). Ours
     /// is random and names a pending login; it is never a URL.
-    RelayState, relay_state
-}
+    RelayState: relay_state;
 
-text_type! {
     /// A path on our own site to come back to, with query and fragment: begins with one `/`, holds
     /// no `\`, no white space, nothing beyond ASCII, at most 512 bytes. So it cannot name another
     /// host (an open redirect, CWE-601) or break out of a header.
-    ReturnTo, return_to
+    ReturnTo: return_to;
 }
 
-fn entity_id(text: &str) -> Result<(), &'static str> {
+fn entity_id(text: &str) -> Verdict {
     match text {
         "" => Err("it is empty"),
         _ if text.chars().count() > 1024 => Err("SAML Core 8.3.6 allows 1024 characters"),
@@ -104,14 +95,14 @@ fn entity_id(text: &str) -> Result<(), &'static str> {
     }
 }
 
-fn https_url(text: &str) -> Result<(), &'static str> {
+fn https_url(text: &str) -> Verdict {
     endpoint(text, &["https"])
 }
 
 /// Longer than any endpoint that is published; Entra allows 256 characters in a reply URL.
 const URL_LIMIT: usize = 1000;
 
-fn endpoint(text: &str, schemes: &[&str]) -> Result<(), &'static str> {
+fn endpoint(text: &str, schemes: &[&str]) -> Verdict {
     if text.len() > URL_LIMIT || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("it holds white space or more than 1000 characters, or is not ASCII");
     }
@@ -128,7 +119,7 @@ fn endpoint(text: &str, schemes: &[&str]) -> Result<(), &'static str> {
     }
 }
 
-fn message_id(text: &str) -> Result<(), &'static str> {
+fn message_id(text: &str) -> Verdict {
     let mut chars = text.chars();
     let start = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
     match start && chars.all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
@@ -139,7 +130,7 @@ fn message_id(text: &str) -> Result<(), &'static str> {
     }
 }
 
-fn relay_state(text: &str) -> Result<(), &'static str> {
+fn relay_state(text: &str) -> Verdict {
     match text {
         "" => Err("it is empty"),
         _ if text.len() > 80 => Err("SAML Bindings 3.4.3 allows 80 bytes"),
@@ -148,7 +139,7 @@ fn relay_state(text: &str) -> Result<(), &'static str> {
     }
 }
 
-fn return_to(text: &str) -> Result<(), &'static str> {
+fn return_to(text: &str) -> Verdict {
     let bytes = text.as_bytes();
     match bytes {
         _ if bytes.len() > 512 => Err("it is longer than 512 bytes"),

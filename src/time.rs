@@ -105,11 +105,14 @@ impl Cursor<'_> {
         let second = self.after(b':')?.number(2)?;
         let fraction = self.fraction()?;
         let (west, offset) = self.offset()?;
-        let real_day = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day);
-        if year < 1970 || !real_day || hour > 23 || minute > 59 || second > 59 {
+        if year < 1970 || !(1..=12).contains(&month) || day == 0 {
             return None;
         }
         let days = days_from_civil(year, month, day);
+        // A day that its month does not have would come back as one of the next month.
+        if civil_from_days(days) != (year, month, day) || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
         let local = (days * 86_400 + hour * 3600 + minute * 60 + second) * 1000 + fraction;
         if west { local.checked_add(offset) } else { local.checked_sub(offset) }
     }
@@ -154,17 +157,6 @@ impl Cursor<'_> {
         let (hours, minutes) = (self.number(2)?, self.after(b':')?.number(2)?);
         let span = hours * 60 + minutes;
         (self.0.is_empty() && minutes < 60 && span <= 14 * 60).then_some((west, span * 60_000))
-    }
-}
-
-fn days_in(year: u64, month: u64) -> u64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
-            29
-        }
-        2 => 28,
-        _ => 31,
     }
 }
 

@@ -55,7 +55,8 @@ pub enum CertificateError {
     /// The certificate with this name has a key of this many bits that is too small or otherwise
     /// unsafe (NIST SP 800-131A; Bleichenbacher 2006).
     #[error(
-        "the certificate {0} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at least 65537 are wanted, it has {1} bits"
+        "the certificate {0} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at \
+         least 65537 are wanted, it has {1} bits"
     )]
     WeakKey(Quoted, usize),
     /// Not an RSA private key that can be used.
@@ -82,8 +83,8 @@ impl CertificateError {
 }
 
 impl Certificate {
-    /// Reads one certificate, as people paste it: PEM with any wrapping and any text around it, bare
-    /// base64, or DER.
+    /// Reads one certificate, as people paste it: PEM with any wrapping and any text around it,
+    /// bare base64, or DER.
     ///
     /// # Errors
     /// When there is none, or more than one, or its key cannot be used.

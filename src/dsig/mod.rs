@@ -57,10 +57,10 @@ pub(crate) struct Policy {
     pub(crate) leniency: Leniency,
 }
 
-/// The octets that a trusted key has signed, and which key it was.
+/// The octets that a trusted key has signed, and which key it was. Only [`verify`] makes one.
 ///
-/// Only [`verify`] makes one. Whoever wants to read a signed element reads these octets anew; nobody
-/// goes back to the document that they came from, so there is no other element to be fooled by.
+/// Whoever wants to read a signed element reads these octets anew; nobody goes back to the document
+/// that they came from, so there is no other element to be fooled by.
 #[derive(Debug)]
 pub(crate) struct Signed {
     octets: String,
@@ -100,12 +100,16 @@ pub enum DsigError {
     Reference(Quoted),
     /// No trusted key made the signature: the thumbprint that the message encloses, which proves
     /// nothing, and those that we trust.
-    #[error("the signature was made by a key that is not trusted ({}); trusted are {}", offered(.0.as_deref()), .1.join(", "))]
+    #[error(
+        "the signature was made by a key that is not trusted ({}); trusted are {}",
+        offered(.0.as_deref()), .1.join(", ")
+    )]
     UnknownKey(Option<Box<str>>, Vec<Box<str>>),
     /// The message encloses the certificate with this thumbprint, which is trusted, but the
     /// signature does not verify with it.
     #[error(
-        "the signature is broken, though it claims the trusted key {0}: the message was changed after signing"
+        "the signature is broken, though it claims the trusted key {0}: the message was changed \
+         after signing"
     )]
     BadSignature(Box<str>),
     /// A trusted key made the signature, but its certificate is outside its dates: the thumbprint,

@@ -27,9 +27,8 @@ pub(crate) enum SignatureStyle {
     DefaultNamespace,
 }
 
-/// Signs the root of `xml`, which must have an `ID`, with RSA-SHA256, and puts the signature into it.
-///
-/// `xml` is a document of our own making. `None` if it is not one that we could read ourselves.
+/// Signs the root of `xml`, a document of our own making, with RSA-SHA256, and puts the signature
+/// into it. `None` if we could not read it ourselves, or it has no `ID`.
 pub(crate) fn sign_element(
     xml: &str,
     placement: Placement,

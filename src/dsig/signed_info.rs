@@ -12,8 +12,8 @@ pub(super) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-
 /// More prefixes than a list has ever had; Okta sends one (`xs`).
 const MAX_PREFIXES: usize = 32;
 
-/// What a signature says it signs, and how. If this exists, nothing is left to check in it: there is
-/// one reference, to the parent, through the enveloped-signature transform and exclusive C14N.
+/// What a signature says it signs, and how. Nothing is left to check in it: there is one reference,
+/// to the parent, through the enveloped-signature transform and exclusive C14N.
 #[derive(Debug)]
 pub(super) struct SignedInfo<'d> {
     pub(super) method: SignatureMethod,
@@ -52,7 +52,7 @@ impl<'d> SignedInfo<'d> {
     }
 }
 
-/// SAML Core 5.4.2: the one reference is `#` and the ID of the element that the signature stands in.
+/// SAML Core 5.4.2: the one reference is `#` and the ID of the element that holds the signature.
 /// Compared, never looked up: so duplicate IDs, `XPointer`s, URLs and files have nobody to resolve
 /// them (CVE-2024-8698, CVE-2015-20108).
 fn refers_to(reference: Element<'_>, signed: Element<'_>) -> Result<(), DsigError> {

@@ -5,7 +5,7 @@ use super::{Attribute, Declaration, Document, Element, Kind, Node, Span, XmlErro
 /// Writes the canonical form of `apex` to `out`, leaving out the element `without` (the enveloped
 /// signature, XML Signature 6.6.4) and everything in it.
 ///
-/// `prefixes` is the `InclusiveNamespaces PrefixList`; `#default` in it names the default namespace.
+/// `prefixes` is the `InclusiveNamespaces PrefixList`; `#default` is the default namespace.
 ///
 /// It is an error if a namespace URI is relative: such a document has no canonical form (Canonical
 /// XML 1.0 section 1.3), and a verifier that went on with nothing would digest nothing
@@ -82,17 +82,10 @@ impl<'d> Walk<'d, '_> {
         attributes.sort_unstable_by_key(|a| (document.uri(a.namespace), document.str(a.local)));
         for found in attributes {
             let name = document.qname(found.prefix, found.local);
-            self.attribute([" ", name], document.str(found.value));
+            attribute(self.out, [" ", name], document.str(found.value));
         }
         self.out.push('>');
         Ok(())
-    }
-
-    fn attribute(&mut self, name: [&str; 2], value: &str) {
-        self.out.extend(name);
-        self.out.push_str("=\"");
-        escape_attribute(value, self.out);
-        self.out.push('"');
     }
 
     /// Section 3 of the recommendation: what the element visibly uses, and what the list names,
@@ -117,10 +110,9 @@ impl<'d> Walk<'d, '_> {
         }
         let new = self.rendered.get_mut(first..).unwrap_or_default();
         new.sort_unstable_by_key(|(prefix, _)| document.str(*prefix));
-        for at in first..self.rendered.len() {
-            let Some((prefix, uri)) = self.rendered.get(at).copied() else { continue };
+        for (prefix, uri) in new {
             let xmlns = if prefix.len > 0 { " xmlns:" } else { " xmlns" };
-            self.attribute([xmlns, document.str(prefix)], document.str(uri));
+            attribute(self.out, [xmlns, document.str(*prefix)], document.str(*uri));
         }
     }
 
@@ -132,10 +124,9 @@ impl<'d> Walk<'d, '_> {
         if name == "xml" {
             return; // section 3: never declared, always known
         }
-        let in_force = self.rendered.iter().rposition(|(known, _)| document.str(*known) == name);
-        let known = match in_force {
-            Some(at) if at >= first => true,
-            Some(at) => self.rendered.get(at).is_some_and(|(_, uri)| document.str(*uri) == value),
+        let mut rendered = self.rendered.iter().enumerate();
+        let known = match rendered.rfind(|(_, (known, _))| document.str(*known) == name) {
+            Some((at, (_, uri))) => at >= first || document.str(*uri) == value,
             // Nothing in force is the same as the empty default namespace.
             None => value.is_empty(),
         };
@@ -153,14 +144,9 @@ fn declared(document: &Document<'_>, element: &Node, prefix: &str) -> Option<Dec
 
 /// The declaration of `prefix` in force at an element: its own or that of the nearest ancestor.
 fn in_scope(document: &Document<'_>, index: u32, prefix: &str) -> Option<Declaration> {
-    let mut at = index;
-    loop {
-        let element = document.node(at);
-        match declared(document, element, prefix) {
-            None if at != 0 => at = element.parent,
-            found => return found,
-        }
-    }
+    let parent = |at: &u32| (*at != 0).then(|| document.node(*at).parent);
+    std::iter::successors(Some(index), parent)
+        .find_map(|at| declared(document, document.node(at), prefix))
 }
 
 /// The reference for a byte that needs one somewhere.
@@ -185,9 +171,12 @@ fn escape_text(text: &str, out: &mut String) {
     });
 }
 
-/// Canonical XML 1.0 section 2.3, attribute nodes.
-fn escape_attribute(text: &str, out: &mut String) {
-    escape(text, out, |byte| if byte == b'>' { None } else { reference(byte) });
+/// Canonical XML 1.0 section 2.3, attribute and namespace nodes.
+fn attribute(out: &mut String, name: [&str; 2], value: &str) {
+    out.extend(name);
+    out.push_str("=\"");
+    escape(value, out, |byte| if byte == b'>' { None } else { reference(byte) });
+    out.push('"');
 }
 
 /// Copies `text`, with what `replace` says in the place of single bytes (ASCII only).

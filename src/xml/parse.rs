@@ -189,7 +189,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// `rest` is what follows the name in a tag; it begins at byte `start` of the input.
-    fn attributes(&mut self, rest: &'a str, start: usize) -> Result<(), XmlError> {
+    fn attributes(&mut self, rest: &str, start: usize) -> Result<(), XmlError> {
         let bytes = rest.as_bytes();
         let declarations = self.document.declarations.len();
         let mut at = 0;
@@ -377,7 +377,7 @@ impl<'a> Parser<'a, '_> {
         self.leaf(Kind::Text, Span::new(at, text.len()))
     }
 
-    /// Adds text that is not as it stands in the input: to the text node under way, or as a new one.
+    /// Adds text that is not as it stands in the input, to the text under way or as a new one.
     fn text_in_scratch(&mut self, write: impl FnOnce(&mut String)) -> Result<(), XmlError> {
         let Document { text, scratch, nodes, .. } = &mut self.document;
         let so_far = nodes.last().filter(|_| self.in_text).map(|node| node.local);
@@ -410,25 +410,27 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// XML 1.0 production 23; only at the very start, only version 1.0, only UTF-8.
-    fn declaration(&mut self, token: &str) -> Result<(), XmlError> {
+    fn declaration(&mut self, token: &'a str) -> Result<(), XmlError> {
         let content = inside(token, "<?xml", "?>").filter(|_| self.at == 0);
-        let mut rest = content.ok_or_else(|| self.fault("a misplaced XML declaration"))?;
+        let content = content.ok_or_else(|| self.fault("a misplaced XML declaration"))?;
+        self.attributes(content, "<?xml".len())?;
         let mut seen = 0;
-        while let Some((name, value, after)) = pseudo_attribute(rest) {
+        for Attribute { prefix, local, value, .. } in std::mem::take(&mut self.tag) {
             // In this order, each at most once.
-            let place = match name {
-                "version" if value == "1.0" => 1,
-                "encoding" if value.eq_ignore_ascii_case("utf-8") => 2,
-                "encoding" if is_ncname(value) => return Err(XmlError::NotUtf8(self.at)),
-                "standalone" if matches!(value, "yes" | "no") => 3,
+            let place = match (self.document.qname(prefix, local), self.document.str(value)) {
+                _ if value.in_scratch() => 0, // no reference stands for any of this
+                ("version", "1.0") => 1,
+                ("encoding", name) if name.eq_ignore_ascii_case("utf-8") => 2,
+                ("encoding", name) if is_ncname(name) => return Err(XmlError::NotUtf8(self.at)),
+                ("standalone", "yes" | "no") => 3,
                 _ => 0,
             };
             if place <= seen || (seen == 0 && place != 1) {
                 return Err(self.fault("a broken XML declaration"));
             }
-            (seen, rest) = (place, after);
+            seen = place;
         }
-        match seen > 0 && rest.bytes().all(is_space) {
+        match seen > 0 && self.document.declarations.is_empty() {
             true => Ok(()),
             false => Err(self.fault("a broken XML declaration")),
         }
@@ -438,16 +440,6 @@ impl<'a> Parser<'a, '_> {
 /// What stands between the brackets of a token.
 fn inside<'t>(token: &'t str, open: &str, close: &str) -> Option<&'t str> {
     token.strip_prefix(open)?.strip_suffix(close)
-}
-
-/// ` name="value"` at the start of `text`, and what follows it.
-fn pseudo_attribute(text: &str) -> Option<(&str, &str, &str)> {
-    let trimmed = text.strip_prefix(XML_SPACE)?.trim_start_matches(XML_SPACE);
-    let (name, rest) = trimmed.split_once('=')?;
-    let rest = rest.trim_start_matches(XML_SPACE);
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let (value, rest) = rest.get(1..)?.split_once(quote)?;
-    Some((name.trim_end_matches(XML_SPACE), value, rest))
 }
 
 /// Copies text with its line ends normalized (XML 1.0 section 2.11).
