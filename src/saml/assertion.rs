@@ -282,7 +282,7 @@ fn read_attributes(statement: Element<'_>, out: &mut Attributes) -> Result<(), M
         }
         if !attribute.is(SAML, "Attribute") {
             let (parent, found) = (statement.quoted(), attribute.quoted());
-            return Err(XmlError::UnexpectedElement { parent, found }.into());
+            return Err(XmlError::UnexpectedElement(parent, found).into());
         }
         let name = attribute.required("Name")?;
         out.push(name, attribute.attribute("NameFormat"), attribute.attribute("FriendlyName"));

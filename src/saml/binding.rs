@@ -1,6 +1,6 @@
 //! How messages travel through the browser: HTTP-Redirect and HTTP-POST (SAML Bindings 3.4, 3.5).
 
-use crate::crypto::{NoRandomness, SignatureMethod, SigningKey};
+use crate::crypto::{Method as _, NoRandomness, SignatureMethod, SigningKey};
 use crate::encoding::{
     EncodingError, base64_decode, base64_encode, deflate, pairs, percent_decode, percent_encode,
 };

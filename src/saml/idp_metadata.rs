@@ -387,7 +387,7 @@ fn signing_keys(roles: &[Element<'_>], entity: Quoted) -> Result<TrustedKeys, Me
                 Err(problem) => problems.push(problem),
             }
             if certificates.len() + problems.len() > MAX_KEYS {
-                return Err(XmlError::TooMuch { what: "keys", limit: MAX_KEYS }.into());
+                return Err(XmlError::TooMuch("keys", MAX_KEYS).into());
             }
         }
     }

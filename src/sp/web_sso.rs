@@ -138,8 +138,7 @@ fn is_signed(
         Some(_) => Some(verify(element, keys, &policy)?),
         None => None,
     };
-    let signed =
-        assertion.or(response).ok_or_else(|| DsigError::Missing { element: element.quoted() })?;
+    let signed = assertion.or(response).ok_or_else(|| DsigError::Missing(element.quoted()))?;
     Ok((Assertion::from_signed(&signed)?, signed.certificate().clone()))
 }
 
