@@ -26,7 +26,7 @@ impl PostedResponse {
     /// When `SAMLResponse` is absent, given twice, too long, or not base64.
     pub fn from_form(body: &[u8]) -> Result<Self, BindingError> {
         if body.len() > FORM_LIMIT {
-            return Err(BindingError::TooLarge { limit: FORM_LIMIT });
+            return Err(BindingError::TooLarge(FORM_LIMIT));
         }
         let (mut response, mut relay_state) = (None, None);
         for (name, value) in pairs(body) {
@@ -52,74 +52,48 @@ impl PostedResponse {
     /// sees a field that is given twice.
     ///
     /// # Errors
-    /// When `saml_response` is too long or not base64, or `relay_state` is longer than 80 bytes.
-    pub fn from_fields(
-        saml_response: &str,
-        relay_state: Option<&str>,
-    ) -> Result<Self, BindingError> {
-        let xml =
-            base64_decode(saml_response, Limits::MESSAGE.bytes).map_err(|error| match error {
-                EncodingError::TooLong(limit) => BindingError::TooLarge { limit },
-                _ => BindingError::Encoding("SAMLResponse"),
-            })?;
+    /// When `response` is too long or not base64, or `relay_state` is longer than 80 bytes.
+    pub fn from_fields(response: &str, relay_state: Option<&str>) -> Result<Self, BindingError> {
+        let xml = base64_decode(response, Limits::MESSAGE.bytes).map_err(|error| match error {
+            EncodingError::TooLong(limit) => BindingError::TooLarge(limit),
+            _ => BindingError::Encoding("SAMLResponse"),
+        })?;
         let relay_state = relay_state.filter(|text| !text.is_empty()).map(str::parse).transpose();
         let relay_state = relay_state.map_err(|_| BindingError::RelayState)?;
         Ok(Self { xml, relay_state })
     }
 
-    /// Which of our pending logins the browser says this answers.
-    #[must_use]
-    pub fn relay_state(&self) -> Option<&RelayState> {
-        self.relay_state.as_ref()
-    }
-
-    pub(crate) fn xml(&self) -> &[u8] {
-        &self.xml
+    getters! {
+        /// Which of our pending logins the browser says this answers.
+        pub fn relay_state(&self) -> Option<&RelayState> { self.relay_state.as_ref() }
+        pub(crate) fn xml(&self) -> &[u8] { &self.xml }
     }
 }
 
-/// Why a form is not a message.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BindingError {
-    /// The field is absent.
-    #[error("the form has no field `{0}`")]
-    Missing(&'static str),
-    /// The field is there more than once.
-    #[error("the form has the field `{0}` more than once")]
-    Repeated(&'static str),
-    /// The field cannot be decoded.
-    #[error(
-        "the form's `{0}` is not encoded as the HTTP-POST binding has it (base64, percent-encoded)"
-    )]
-    Encoding(&'static str),
-    /// The form or the message in it is too large.
-    #[error("the message is larger than {limit} bytes")]
-    TooLarge {
-        /// How many bytes are allowed.
-        limit: usize,
-    },
-    /// A response came by another binding than HTTP-POST, the only one that SAML allows for it
-    /// (SAML Profiles 4.1.2).
-    #[error("the response came by {0}; responses come by HTTP-POST only")]
-    WrongBinding(&'static str),
-    /// The relay state is longer than SAML allows.
-    #[error("the form's `RelayState` is longer than 80 bytes or holds control characters")]
-    RelayState,
-}
-
-impl BindingError {
-    /// A name that stays the same from release to release.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Missing(_) => "saml.form_field_missing",
-            Self::Repeated(_) => "saml.form_field_repeated",
-            Self::Encoding(_) => "saml.form_encoding",
-            Self::TooLarge { .. } => "saml.message_too_large",
-            Self::WrongBinding(_) => "saml.binding_not_allowed",
-            Self::RelayState => "saml.relay_state_invalid",
-        }
+texts! {
+    pub fn code;
+    /// Why a form is not a message.
+    #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+    #[non_exhaustive]
+    pub enum BindingError {
+        /// The field is absent.
+        #[error("the form has no field `{0}`")]
+        Missing(&'static str) = "saml.form_field_missing";
+        /// The field is there more than once.
+        #[error("the form has the field `{0}` more than once")]
+        Repeated(&'static str) = "saml.form_field_repeated";
+        /// The field cannot be decoded.
+        #[error("the form's `{0}` is not encoded as HTTP-POST has it (base64, percent-encoded)")]
+        Encoding(&'static str) = "saml.form_encoding";
+        /// The form or the message in it is larger than this many bytes.
+        #[error("the message is larger than {0} bytes")]
+        TooLarge(usize) = "saml.message_too_large";
+        /// A response came by another binding than HTTP-POST, its only one (SAML Profiles 4.1.2).
+        #[error("the response came by {0}; responses come by HTTP-POST only")]
+        WrongBinding(&'static str) = "saml.binding_not_allowed";
+        /// The relay state is longer than SAML allows.
+        #[error("the form's `RelayState` is longer than 80 bytes or holds control characters")]
+        RelayState = "saml.relay_state_invalid";
     }
 }
 
@@ -144,17 +118,17 @@ pub(crate) fn redirect(
 ) -> Result<String, NoRandomness> {
     let message = base64_encode(&deflate(request.as_bytes()));
     let mut query = format!("SAMLRequest={}", percent_encode(&message));
-    query.push_str("&RelayState=");
-    query.push_str(&percent_encode(relay_state.as_ref()));
+    let add = |query: &mut String, name: &str, value: &str| {
+        query.extend(["&", name, "=", &percent_encode(value)]);
+    };
+    add(&mut query, "RelayState", relay_state.as_ref());
     if let Some(key) = key {
-        query.push_str("&SigAlg=");
-        query.push_str(&percent_encode(SignatureMethod::RsaSha256.uri()));
-        let signature = key.sign(query.as_bytes())?;
-        query.push_str("&Signature=");
-        query.push_str(&percent_encode(&base64_encode(&signature)));
+        add(&mut query, "SigAlg", SignatureMethod::RsaSha256.uri());
+        let signature = base64_encode(&key.sign(query.as_bytes())?);
+        add(&mut query, "Signature", &signature);
     }
     for (name, value) in extra {
-        query.extend(["&", name, "=", &percent_encode(value)]);
+        add(&mut query, name, value);
     }
     let separator = if destination.as_ref().contains('?') { '&' } else { '?' };
     Ok(format!("{destination}{separator}{query}"))
@@ -162,16 +136,12 @@ pub(crate) fn redirect(
 
 /// The page for a message by HTTP-POST.
 pub(crate) fn post(destination: &EndpointUrl, request: &str, relay_state: &RelayState) -> PostForm {
-    PostForm {
-        destination: destination.clone(),
-        message: base64_encode(request.as_bytes()),
-        relay_state: relay_state.clone(),
-    }
+    let (destination, relay_state) = (destination.clone(), relay_state.clone());
+    PostForm { destination, message: base64_encode(request.as_bytes()), relay_state }
 }
 
-/// A page with one form that posts itself. It works under a content security policy: its script is
-/// constant, so that its hash can be allowed, or it takes your nonce. Without script there is a
-/// button.
+/// A page with one form that posts itself, under a content security policy too: its script is
+/// constant, so that its hash can be allowed, or takes your nonce. Without script it has a button.
 #[derive(Clone, Debug)]
 pub struct PostForm {
     destination: EndpointUrl,
@@ -185,33 +155,26 @@ const SCRIPT: &str = "document.forms[0].submit();";
 pub const POST_FORM_SCRIPT_SHA256: &str = "8lDeP0UDwCO6/RhblgeH/ctdBzjVpJxrXizsnIk3cEQ=";
 
 impl PostForm {
-    /// The page, for a policy that allows the script by its hash.
-    #[must_use]
-    pub fn html(&self) -> String {
-        self.page("<script>")
-    }
-
-    /// The page, for a policy that allows the script by a nonce.
-    #[must_use]
-    pub fn html_with_nonce(&self, nonce: &str) -> String {
-        self.page(&format!("<script nonce=\"{}\">", escape_html(nonce)))
-    }
-
-    /// A `Content-Security-Policy` for [`html`](Self::html). It has no `form-action`, because
-    /// browsers apply that to the redirects behind the form too, and Entra may send a person on to
-    /// the login page of another host.
-    #[must_use]
-    pub fn content_security_policy(&self) -> String {
-        format!(
-            "default-src 'none'; script-src 'sha256-{POST_FORM_SCRIPT_SHA256}'; \
-             base-uri 'none'; frame-ancestors 'none'"
-        )
-    }
-
-    /// What `form-action` must allow, if your own policy has one.
-    #[must_use]
-    pub fn form_action(&self) -> &str {
-        self.destination.origin()
+    getters! {
+        /// The page, for a policy that allows the script by its hash.
+        pub fn html(&self) -> String { self.page("<script>") }
+        /// The page, for a policy that allows the script by a nonce.
+        pub fn html_with_nonce(&self, nonce: &str) -> String {
+            self.page(&format!("<script nonce=\"{}\">", escape_html(nonce)))
+        }
+        /// A `Content-Security-Policy` for [`html`](Self::html). It has no `form-action`, because
+        /// browsers apply that to the redirects behind the form too, and Entra may send a person
+        /// on to the login page of another host.
+        pub fn content_security_policy(&self) -> String {
+            format!(
+                "default-src 'none'; script-src 'sha256-{POST_FORM_SCRIPT_SHA256}'; \
+                 base-uri 'none'; frame-ancestors 'none'"
+            )
+        }
+        /// What `form-action` must allow, if your own policy has one.
+        pub fn form_action(&self) -> &str { self.destination.origin() }
+        /// Where the form goes.
+        pub fn destination(&self) -> &EndpointUrl { &self.destination }
     }
 
     /// The fields of the form, for a page of your own.
@@ -220,19 +183,11 @@ impl PostForm {
             .into_iter()
     }
 
-    /// Where the form goes.
-    #[must_use]
-    pub fn destination(&self) -> &EndpointUrl {
-        &self.destination
-    }
-
     fn page(&self, script: &str) -> String {
-        let inputs: String = self
-            .fields()
-            .map(|(name, value)| {
-                format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape_html(value))
-            })
-            .collect();
+        let input = |(name, value)| {
+            format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape_html(value))
+        };
+        let inputs: String = self.fields().map(input).collect();
         format!(
             "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
              <title>Signing in</title></head><body>\
