@@ -131,7 +131,7 @@ fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
     let mut ids: Vec<&str> = Vec::with_capacity(4);
     let mut assertions = 0;
     for element in response.descendants() {
-        ids.extend(own_id(element)?);
+        note_ids(element, &mut ids)?;
         let Some(parent) = element.parent() else { continue };
         if element.is(DS, "Signature") {
             let in_assertion = parent.is(SAML, "Assertion") && parent.parent() == Some(response);
@@ -155,15 +155,14 @@ fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
     }
 }
 
-/// The ID of an element. SAML names it `ID`, XML Signature and Encryption name it `Id`; any other
-/// spelling on their elements is what another reader could resolve (CVE-2025-66567).
-fn own_id(element: Element<'_>) -> Result<Option<&str>, MessageError> {
+/// Notes every ID of an element. SAML names it `ID`, XML Signature and Encryption name it `Id`; any
+/// other spelling on their elements is what another reader could resolve (CVE-2025-66567).
+fn note_ids<'d>(element: Element<'d>, ids: &mut Vec<&'d str>) -> Result<(), MessageError> {
     let expected = match element.namespace() {
         SAML | SAMLP => Some("ID"),
         DS | XENC => Some("Id"),
         _ => None,
     };
-    let mut id = None;
     for (namespace, name, value) in element.attributes() {
         if !name.eq_ignore_ascii_case("id") {
             continue;
@@ -172,10 +171,10 @@ fn own_id(element: Element<'_>) -> Result<Option<&str>, MessageError> {
             Some(expected) if !namespace.is_empty() || name != expected => {
                 return Err(MessageError::AmbiguousId(element.quoted(), Quoted::new(name)));
             }
-            _ => id = Some(value),
+            _ => ids.push(value),
         }
     }
-    Ok(id)
+    Ok(())
 }
 
 fn status(element: Element<'_>) -> Result<Result<(), Status>, MessageError> {
