@@ -99,13 +99,11 @@ impl AuthnRequest {
         self
     }
 
-    getters! { pub(crate) fn must_authenticate_anew(&self) -> bool { self.force_authn } }
-
-    /// The classes of which the answer must name one.
-    pub(crate) fn exact_contexts(&self) -> &[String] {
-        match &self.contexts {
-            Some((Comparison::Exact, classes)) => classes,
-            _ => &[],
+    getters! {
+        pub(crate) fn must_authenticate_anew(&self) -> bool { self.force_authn }
+        /// The classes of which the answer must name one.
+        pub(crate) fn exact_contexts(&self) -> &[String] {
+            match &self.contexts { Some((Comparison::Exact, classes)) => classes, _ => &[] }
         }
     }
 
@@ -148,24 +146,20 @@ impl AuthnRequest {
             }
             out.end();
         }
-        self.write_scoping(&mut out);
-        out.finish()
-    }
-
-    fn write_scoping(&self, out: &mut Writer) {
-        let Some((proxies, idps, requesters)) = &self.scoping else { return };
-        let count = proxies.map(|count| count.to_string());
-        out.start("samlp:Scoping").optional("ProxyCount", count.as_deref());
-        if !idps.is_empty() {
-            out.start("samlp:IDPList");
-            for idp in idps {
-                out.start("samlp:IDPEntry").attribute("ProviderID", idp.as_ref()).end();
+        if let Some((proxies, idps, requesters)) = &self.scoping {
+            let count = proxies.map(|count| count.to_string());
+            out.start("samlp:Scoping").optional("ProxyCount", count.as_deref());
+            if !idps.is_empty() {
+                out.start("samlp:IDPList");
+                for idp in idps {
+                    out.start("samlp:IDPEntry").attribute("ProviderID", idp.as_ref()).end();
+                }
+                out.end();
             }
-            out.end();
+            for requester in requesters {
+                out.leaf("samlp:RequesterID", requester.as_ref());
+            }
         }
-        for requester in requesters {
-            out.leaf("samlp:RequesterID", requester.as_ref());
-        }
-        out.end();
+        out.finish()
     }
 }
