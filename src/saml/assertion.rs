@@ -212,16 +212,28 @@ fn read_audiences(element: Element<'_>) -> Result<Vec<String>, XmlError> {
 fn read_authn_statement(element: Element<'_>) -> Result<AuthnStatement, XmlError> {
     let mut parts = element.children()?;
     parts.optional(SAML, "SubjectLocality");
-    let mut context = parts.one(SAML, "AuthnContext")?.children()?;
+    let context_class = read_context(parts.one(SAML, "AuthnContext")?)?;
     parts.end()?;
-    let class = context.optional(SAML, "AuthnContextClassRef").map(Element::text).transpose()?;
     let end = element.attribute("SessionNotOnOrAfter");
     Ok(AuthnStatement {
         authn_instant: instant(element, element.required("AuthnInstant")?)?,
         session_index: owned(element, "SessionIndex"),
         session_not_on_or_after: end.map(|text| instant(element, text)).transpose()?,
-        context_class: class.map(|text| trim_xml(text).to_owned()),
+        context_class,
     })
+}
+
+/// SAML Core 2.7.2.2: a class, a declaration, or both; then whoever else was asked.
+fn read_context(element: Element<'_>) -> Result<Option<String>, XmlError> {
+    let mut parts = element.children()?;
+    let class = parts.optional(SAML, "AuthnContextClassRef").map(Element::text).transpose()?;
+    let declared = parts.optional(SAML, "AuthnContextDecl");
+    let declared = declared.or_else(|| parts.optional(SAML, "AuthnContextDeclRef"));
+    if class.is_none() && declared.is_none() {
+        parts.one(SAML, "AuthnContextClassRef")?;
+    }
+    while parts.optional(SAML, "AuthenticatingAuthority").is_some() {}
+    parts.end().map(|()| class.map(|text| trim_xml(text).to_owned()))
 }
 
 fn read_attributes(statement: Element<'_>, out: &mut Attributes) -> Result<(), MessageError> {
