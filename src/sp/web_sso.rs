@@ -148,7 +148,7 @@ fn assertion_is_issued_by_whom_we_asked(
     assertion: &Assertion,
 ) -> Result<(), Rejection> {
     let issuer = &assertion.issuer;
-    must_be_issuer(sp, "assertion", &issuer.name, issuer.format.as_deref())
+    must_be_issuer(sp, "assertion", &issuer.value, issuer.format.as_deref())
 }
 
 /// SAML Profiles 4.1.4.2: the subject is somebody, with a name.
