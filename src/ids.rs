@@ -20,8 +20,9 @@ pub struct InvalidId {
     pub reason: &'static str,
 }
 
+/// A type for text that `$check` lets pass, kept as it came or `$folded`.
 macro_rules! text_type {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
+    ($(#[$doc:meta])* $name:ident, $check:path $(, $folded:ident)?) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct $name(Box<str>);
@@ -31,7 +32,7 @@ macro_rules! text_type {
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 match $check(text) {
-                    Ok(()) => Ok(Self(text.into())),
+                    Ok(()) => Ok(Self(text$(.$folded())?.into())),
                     Err(reason) => {
                         Err(InvalidId { expected: stringify!($name), found: Quoted::new(text), reason })
                     }
@@ -52,6 +53,8 @@ macro_rules! text_type {
         }
     };
 }
+
+pub(crate) use text_type;
 
 text_type! {
     /// The name of a SAML entity, ours or the identity provider's: a URI of at most 1024 characters
