@@ -21,17 +21,22 @@ pub struct InvalidId {
 }
 
 /// The rule that a text breaks, if it breaks one.
-type Verdict = Result<(), &'static str>;
+pub(crate) type Verdict = Result<(), &'static str>;
 
-fn checked(text: &str, expected: &'static str, verdict: Verdict) -> Result<Box<str>, InvalidId> {
+pub(crate) fn checked(
+    text: &str,
+    expected: &'static str,
+    verdict: Verdict,
+) -> Result<Box<str>, InvalidId> {
     match verdict {
         Ok(()) => Ok(text.into()),
         Err(reason) => Err(InvalidId { expected, found: Quoted::new(text), reason }),
     }
 }
 
+/// Types for text that the check lets pass, kept as it came or folded.
 macro_rules! text_types {
-    ($($(#[$doc:meta])* $name:ident: $check:expr;)*) => { $(
+    ($($(#[$doc:meta])* $name:ident: $check:expr $(=> $folded:ident)?;)*) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct $name(Box<str>);
@@ -40,7 +45,8 @@ macro_rules! text_types {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                checked(text, stringify!($name), $check(text)).map(Self)
+                let kept: &str = &text$(.$folded())?;
+                $crate::ids::checked(kept, stringify!($name), $check(text)).map(Self)
             }
         }
 
@@ -57,6 +63,8 @@ macro_rules! text_types {
         }
     )* };
 }
+
+pub(crate) use text_types;
 
 text_types! {
     /// The name of a SAML entity, ours or the identity provider's: a URI of at most 1024 characters

@@ -74,13 +74,7 @@ impl<'d> Walk<'d, '_> {
 
     fn start(&mut self, index: u32, element: &'d Node) -> Result<(), XmlError> {
         let document = self.document;
-<<<<<<< HEAD
         has_canonical_form(document, index)?;
-=======
-        if document.declarations_of(element).iter().any(|declaration| declaration.relative) {
-            return Err(XmlError::RelativeNamespace(Element::new(document, index).quoted()));
-        }
->>>>>>> low
         if self.out.len() > document.canonical_limit {
             return Err(XmlError::TooMuch("bytes in canonical form", document.canonical_limit));
         }
@@ -144,55 +138,6 @@ impl<'d> Walk<'d, '_> {
             self.rendered.push((prefix, uri));
         }
     }
-<<<<<<< HEAD
-
-    /// Canonical XML 1.0 section 2.3: by namespace URI, then by local name.
-    fn attributes(&mut self, element: &'d Node) {
-        let document = self.document;
-        let list = attributes(document, element);
-        let key = |found: &Attribute| (document.uri(found.namespace), document.str(found.local));
-        let sorted = list.is_sorted_by_key(key);
-        let mut order: Vec<&Attribute> = Vec::new();
-        if !sorted {
-            order.extend(list);
-            order.sort_unstable_by_key(|found| key(found));
-        }
-        let unsorted = if sorted { list } else { &[] };
-        for attribute in unsorted.iter().chain(order) {
-            self.out.push(' ');
-            self.name(attribute.prefix, attribute.local);
-            self.out.push_str("=\"");
-            escape_attribute(document.str(attribute.value), self.out);
-            self.out.push('"');
-        }
-    }
-}
-
-/// Canonical XML 1.0 section 1.3: no namespace that the element declares is relative.
-fn has_canonical_form(document: &Document<'_>, index: u32) -> Result<(), XmlError> {
-    match declarations(document, document.node(index)).iter().any(|found| found.relative) {
-        true => {
-            Err(XmlError::RelativeNamespace { element: Element::new(document, index).quoted() })
-        }
-        false => Ok(()),
-    }
-}
-
-fn attributes<'d>(document: &'d Document<'_>, element: &Node) -> &'d [Attribute] {
-    let (first, last) = element.attributes;
-    document.attributes.get(to_usize(first)..to_usize(last)).unwrap_or_default()
-}
-
-fn declarations<'d>(document: &'d Document<'_>, element: &Node) -> &'d [Declaration] {
-    let (first, last) = element.declarations;
-    document.declarations.get(to_usize(first)..to_usize(last)).unwrap_or_default()
-}
-
-fn uri_span(document: &Document<'_>, namespace: u32) -> Span {
-    let index = namespace.checked_sub(super::NS_BASE).map_or(usize::MAX, to_usize);
-    document.declarations.get(index).map_or(Span::default(), |declaration| declaration.uri)
-=======
->>>>>>> low
 }
 
 /// The declaration of `prefix` that the element itself has.
@@ -248,4 +193,12 @@ pub(super) fn escape(text: &str, out: &mut String, replace: impl Fn(u8) -> Optio
         }
     }
     out.push_str(text.get(copied..).unwrap_or_default());
+}
+
+/// Canonical XML 1.0 section 1.3: no namespace that the element declares is relative.
+fn has_canonical_form(document: &Document<'_>, index: u32) -> Result<(), XmlError> {
+    match document.declarations_of(document.node(index)).iter().any(|found| found.relative) {
+        true => Err(XmlError::RelativeNamespace(Element::new(document, index).quoted())),
+        false => Ok(()),
+    }
 }

@@ -1,9 +1,48 @@
-//! Groups, and what Entra sends when there are too many.
+//! Who a person is in Entra, how strongly that was shown, and which groups the person is in.
 
 use std::fmt;
 
-use crate::entra::{ObjectId, claims};
+use crate::entra::{ObjectId, TenantGuid, claims};
 use crate::saml::Attributes;
+
+/// The key to keep a person under: tenant and object ID.
+///
+/// Names and addresses change, are given to somebody else, or are chosen by another tenant; these two
+/// are not. `Display` writes `tenant/object` in lower case, which is a fit key for a table.
+///
+/// The claims are the identity provider's word. Where customers bring their own, take the key from
+/// [`EntraApp::user_key`](crate::entra::EntraApp::user_key), which compares the tenant.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct UserKey {
+    /// The tenant that the person signed in to.
+    pub tenant: TenantGuid,
+    /// The person in it.
+    pub object: ObjectId,
+}
+
+impl UserKey {
+    /// Reads the key from the claims `tenantid` and `objectidentifier`: `None` unless each has
+    /// exactly one value, and that is a GUID.
+    #[must_use]
+    pub fn of(attributes: &Attributes) -> Option<Self> {
+        let tenant = attributes.single(claims::TENANT_ID)?.parse().ok()?;
+        let object = attributes.single(claims::OBJECT_ID)?.parse().ok()?;
+        Some(Self { tenant, object })
+    }
+}
+
+impl fmt::Display for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.tenant, self.object)
+    }
+}
+
+/// Whether Entra says that more than one factor was used, in this login or in the session that it
+/// belongs to.
+#[must_use]
+pub fn did_mfa(attributes: &Attributes) -> bool {
+    attributes.values(claims::AUTHN_METHODS).any(|method| method == claims::MULTIPLE_AUTHN)
+}
 
 /// The groups of a person, as far as the assertion tells.
 ///
@@ -56,60 +95,11 @@ impl fmt::Debug for Groups<'_> {
     }
 }
 
-/// Entra still writes `graph.windows.net`, which was retired. Of the address only the object ID is
-/// taken over.
+/// Entra still writes `graph.windows.net`, which was retired. Only the object ID is taken over.
 fn graph_link(link: &str) -> Option<String> {
     let hosts = ["https://graph.windows.net/", "https://graph.microsoft.com/"];
     let path = hosts.iter().find_map(|host| link.strip_prefix(host))?;
     let (_, person) = path.split_once("/users/")?;
     let object: ObjectId = person.strip_suffix("/getMemberObjects")?.parse().ok()?;
     Some(format!("https://graph.microsoft.com/v1.0/users/{object}/getMemberObjects"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OID: &str = "5d0f2c11-0a1b-4c5d-8e9f-000000000003";
-
-    fn attributes(pairs: &[(&str, &[&str])]) -> Attributes {
-        let mut attributes = Attributes::default();
-        for (name, values) in pairs {
-            attributes.push(name, None, None);
-            values.iter().for_each(|value| attributes.push_value(value));
-        }
-        attributes
-    }
-
-    #[test]
-    fn groups_that_came_are_all_there_are() {
-        let few = attributes(&[(claims::GROUPS, &["a", "b"]), ("Group", &["c"])]);
-        assert_eq!(Groups::of(&few), Groups::Present(vec!["a", "b"]));
-        assert_eq!(Groups::named(&few, "Group"), Groups::Present(vec!["c"]));
-        assert_eq!(Groups::named(&few, "group"), Groups::Absent);
-        assert_eq!(format!("{:?}", Groups::of(&few)), "Present(2)");
-    }
-
-    #[test]
-    fn a_link_is_an_overage_and_leads_to_the_graph_of_today() {
-        let old = format!("https://graph.windows.net/274d6cd3/users/{OID}/getMemberObjects");
-        let many = attributes(&[(claims::GROUPS_LINK, &[&old])]);
-        let link = Some(format!("https://graph.microsoft.com/v1.0/users/{OID}/getMemberObjects"));
-        assert_eq!(Groups::of(&many), Groups::Overage { link: link.clone() });
-        assert_eq!(Groups::named(&many, claims::ROLE), Groups::Overage { link });
-    }
-
-    #[test]
-    fn a_link_to_elsewhere_is_an_overage_without_a_link() {
-        for values in [
-            &[][..],
-            &["https://evil.example/x/users/5d0f2c11-0a1b-4c5d-8e9f-000000000003/getMemberObjects"],
-            &["https://graph.windows.net/t/users/../../x/getMemberObjects"],
-            &["https://graph.windows.net.evil.example/t/users/x/getMemberObjects"],
-            &["a", "b"],
-        ] {
-            let many = attributes(&[(claims::GROUPS, &["a"]), (claims::GROUPS_LINK, values)]);
-            assert_eq!(Groups::of(&many), Groups::Overage { link: None }, "{values:?}");
-        }
-    }
 }
