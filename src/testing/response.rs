@@ -94,6 +94,9 @@ pub struct TestResponse {
     after_signing: Vec<(String, String)>,
 }
 
+/// Holds the place of the assertion in the response.
+const HERE: &str = "<Assertion/>";
+
 /// Entra writes no more groups than this into a SAML token.
 const MAX_GROUPS: usize = 150;
 
@@ -273,7 +276,9 @@ impl TestResponse {
         if matches!(self.signing, TestSigning::Assertion | TestSigning::Both) {
             assertion = sign(&assertion, Placement::AfterIssuer, self.key);
         }
-        let mut response = edit(self.response(&assertion), &self.before_signing);
+        // What is signed already is not edited again.
+        let mut response = edit(self.response(HERE), &self.before_signing);
+        response = response.replacen(HERE, &assertion, 1);
         if matches!(self.signing, TestSigning::Response | TestSigning::Both) {
             response = sign(&response, Placement::AfterIssuer, self.key);
         }
