@@ -162,6 +162,7 @@ impl<'a, 'l> Parser<'a, 'l> {
         self.attributes(rest, self.at + 1 + name_len)?;
         let declared = to_u32(self.document.declarations.len());
         self.scope.extend(declarations..declared);
+        self.share_uris(declarations, declared);
         if self.scope.len() > self.limits.namespaces {
             return Err(XmlError::TooMuch { what: "namespaces", limit: self.limits.namespaces });
         }
@@ -301,6 +302,23 @@ impl<'a, 'l> Parser<'a, 'l> {
         Ok(())
     }
 
+    /// Gives equal URIs in scope the same span, so that comparing attributes, which is done pairwise,
+    /// does not read URIs of kilobytes again for each pair.
+    fn share_uris(&mut self, first: u32, end: u32) {
+        for index in first..end {
+            let Some(new) = self.document.declarations.get(to_usize(index)) else { continue };
+            let uri = self.document.str(new.uri);
+            let known =
+                self.scope.iter().filter_map(|at| self.document.declarations.get(to_usize(*at)));
+            let same = known.map(|known| known.uri).find(|known| self.document.str(*known) == uri);
+            if let (Some(same), Some(new)) =
+                (same, self.document.declarations.get_mut(to_usize(index)))
+            {
+                new.uri = same;
+            }
+        }
+    }
+
     fn resolve(&self, prefix: Span, default: bool) -> Result<u32, XmlError> {
         let name = self.document.str(prefix);
         if name == "xml" {
@@ -338,9 +356,14 @@ impl<'a, 'l> Parser<'a, 'l> {
             }
         }
         let tail = self.document.attributes.get(first..).unwrap_or_default();
+        let uri = |namespace: u32| {
+            let index = to_usize(namespace.checked_sub(NS_BASE)?);
+            self.document.declarations.get(index).map(|declaration| declaration.uri)
+        };
         let same = |a: &Attribute, b: &Attribute| {
+            let shared = || uri(a.namespace).is_some_and(|span| uri(b.namespace) == Some(span));
             self.document.str(a.local) == self.document.str(b.local)
-                && self.document.uri(a.namespace) == self.document.uri(b.namespace)
+                && (a.namespace == b.namespace || shared())
         };
         let twice = has_pair(tail, same);
         let declared = self.document.declarations.get(to_usize(declarations)..).unwrap_or_default();
