@@ -326,7 +326,7 @@ fn find_entity<'d>(
         _ if root.namespace() != MD => Vec::new(),
         "EntityDescriptor" => vec![root],
         "EntitiesDescriptor" => {
-            root.descendants().filter(|inner| inner.is(MD, "EntityDescriptor")).collect()
+            root.descendants().filter(|inner| is_listed(*inner)).collect()
         }
         _ => Vec::new(),
     };
@@ -351,6 +351,13 @@ fn find_entity<'d>(
             .join(", "),
         expected: Quoted::new(wanted.as_ref()),
     })
+}
+
+/// An `EntityDescriptor` in lists and nothing else. One in somebody's `Extensions` could describe
+/// another member of the federation, with keys of its author's.
+fn is_listed(element: Element<'_>) -> bool {
+    let mut outer = std::iter::successors(element.parent(), |outer| outer.parent());
+    element.is(MD, "EntityDescriptor") && outer.all(|outer| outer.is(MD, "EntitiesDescriptor"))
 }
 
 /// An `IDPSSODescriptor` that speaks SAML 2.0. Entra's two `RoleDescriptor`s of WS-Federation, which
