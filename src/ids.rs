@@ -173,9 +173,9 @@ impl EndpointUrl {
 
     /// The path that a request to this endpoint has, without the query.
     pub(crate) fn path(&self) -> &str {
-        let after_scheme = self.0.split_once("://").map_or("", |(_, rest)| rest);
-        let path = after_scheme.find('/').and_then(|at| after_scheme.get(at..)).unwrap_or("/");
-        path.split_once('?').map_or(path, |(path, _)| path)
+        let whole = self.0.split_once('?').map_or(&*self.0, |(url, _)| url);
+        let after_scheme = whole.split_once("://").map_or("", |(_, rest)| rest);
+        after_scheme.find('/').and_then(|at| after_scheme.get(at..)).unwrap_or("/")
     }
 
     /// The endpoint beside this one: the last segment of the path becomes `name`.
