@@ -211,7 +211,7 @@ pub(crate) fn verify(
     // A canonical element is a little longer or shorter than what was sent.
     let mut octets = String::with_capacity(1024);
     canonicalize(info_element, None, &info.own_prefixes, &mut octets)?;
-    let certificate = signer(info.method, octets.as_bytes(), &signature_value, keys)
+    let certificate = signer(info.method, octets.as_bytes(), &signature_value, keys, policy)
         .ok_or_else(|| nobody(keys, key_info))?;
     in_date(certificate, policy)?;
 
@@ -223,14 +223,19 @@ pub(crate) fn verify(
     }
 }
 
-/// The trusted key that made the signature. The order of the keys means nothing.
+/// The trusted key that made the signature. The order of the keys means nothing, and of several
+/// certificates for the same key, as renewals leave behind, one that is in its dates is taken.
 fn signer<'k>(
     method: SignatureMethod,
     message: &[u8],
     signature: &[u8],
     keys: &'k TrustedKeys,
+    policy: &Policy,
 ) -> Option<&'k Certificate> {
-    keys.0.iter().find(|certificate| verify_bytes(method, certificate.key(), message, signature))
+    let made_it = |key: &&Certificate| verify_bytes(method, key.key(), message, signature);
+    let mut all = keys.0.iter().filter(made_it);
+    let first = all.next()?;
+    std::iter::once(first).chain(all).find(|key| in_date(key, policy).is_ok()).or(Some(first))
 }
 
 /// Verifies a detached signature, as the Redirect binding has it.
@@ -245,7 +250,8 @@ pub(crate) fn verify_detached<'k>(
     if method.is_sha1() && !policy.leniency.sha1 {
         return Err(DsigError::Sha1 { algorithm: Quoted::new(method.uri()) });
     }
-    let certificate = signer(method, message, signature, keys).ok_or_else(|| nobody(keys, None))?;
+    let certificate =
+        signer(method, message, signature, keys, policy).ok_or_else(|| nobody(keys, None))?;
     in_date(certificate, policy).map(|()| certificate)
 }
 

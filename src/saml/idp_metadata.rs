@@ -325,9 +325,7 @@ fn find_entity<'d>(
     let entities: Vec<Element<'d>> = match root.local_name() {
         _ if root.namespace() != MD => Vec::new(),
         "EntityDescriptor" => vec![root],
-        "EntitiesDescriptor" => {
-            root.descendants().filter(|inner| is_listed(*inner)).collect()
-        }
+        "EntitiesDescriptor" => root.descendants().filter(|inner| is_listed(*inner)).collect(),
         _ => Vec::new(),
     };
     let first =
