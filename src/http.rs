@@ -358,7 +358,11 @@ impl<B: AsRef<[u8]>> HttpRequest for ::http::Request<B> {
     }
 
     fn header(&self, name: &str) -> Vec<&str> {
-        self.headers().get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
+        self.headers()
+            .get_all(name)
+            .iter()
+            .filter_map(|value| str::from_utf8(value.as_bytes()).ok())
+            .collect()
     }
 
     fn body(&self) -> &[u8] {

@@ -177,10 +177,7 @@ pub(crate) fn verify(
         .map_err(|_| value.invalid("base64Binary of at most 1024 bytes"))?;
     let mut octets = String::with_capacity(1024);
     canonicalize(info_element, None, &info.own_prefixes, &mut octets)?;
-    // The order of the keys means nothing.
-    let mut certificates = keys.0.iter();
-    let certificate = certificates
-        .find(|known| crypto::verify(info.method, known.key(), octets.as_bytes(), &signature_value))
+    let certificate = signer(info.method, octets.as_bytes(), &signature_value, keys, policy)
         .ok_or_else(|| nobody(keys, key_info))?;
     in_date(certificate, policy)?;
 
@@ -191,6 +188,21 @@ pub(crate) fn verify(
         true => Ok(Signed { octets, certificate: certificate.clone() }),
         false => Err(DsigError::DigestMismatch(element.quoted())),
     }
+}
+
+/// The trusted key that made the signature. The order of the keys means nothing, and of several
+/// certificates for the same key, as renewals leave behind, one that is in its dates is taken.
+fn signer<'k>(
+    method: crypto::SignatureMethod,
+    message: &[u8],
+    signature: &[u8],
+    keys: &'k TrustedKeys,
+    policy: &Policy,
+) -> Option<&'k Certificate> {
+    let made_it = |key: &&Certificate| crypto::verify(method, key.key(), message, signature);
+    let mut all = keys.0.iter().filter(made_it);
+    let first = all.next()?;
+    std::iter::once(first).chain(all).find(|key| in_date(key, policy).is_ok()).or(Some(first))
 }
 
 /// Tells an administrator whether a key changed or a message did. The certificate in the message is

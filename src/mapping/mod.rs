@@ -207,7 +207,7 @@ impl Rule {
 
 /// Values that hold more than white space. Entra does not send empty claims; others do, for what is
 /// empty in their directory.
-fn given<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<Vec<String>> {
+fn given<'a, I: IntoIterator<Item = &'a str>>(values: I) -> Option<Vec<String>> {
     let said = values.into_iter().filter(|value| !value.trim().is_empty());
     let said: Vec<_> = said.map(str::to_owned).collect();
     (!said.is_empty()).then_some(said)

@@ -221,7 +221,9 @@ fn find_entity<'d>(
     let inside = root.descendants().filter(|inner| inner.is(MD, "EntityDescriptor"));
     let entities: Vec<Element<'d>> = match root.local_name() {
         "EntityDescriptor" if root.namespace() == MD => vec![root],
-        "EntitiesDescriptor" if root.namespace() == MD => inside.collect(),
+        "EntitiesDescriptor" if root.namespace() == MD => {
+            inside.filter(|inner| is_listed(*inner)).collect()
+        }
         _ => Vec::new(),
     };
     let first = *entities.first().ok_or_else(|| MetadataError::NotMetadata(root.quoted()))?;
@@ -240,6 +242,13 @@ fn find_entity<'d>(
         let others = others.collect::<Vec<_>>().join(", ");
         MetadataError::OtherEntity(others, Quoted::new(wanted.as_ref()))
     })
+}
+
+/// An `EntityDescriptor` in lists and nothing else. One in somebody's `Extensions` could describe
+/// another member of the federation, with keys of its author's.
+fn is_listed(element: Element<'_>) -> bool {
+    let mut outer = std::iter::successors(element.parent(), |outer| outer.parent());
+    element.is(MD, "EntityDescriptor") && outer.all(|outer| outer.is(MD, "EntitiesDescriptor"))
 }
 
 /// An `IDPSSODescriptor` of SAML 2.0. Entra's `RoleDescriptor`s, which come first, are none.

@@ -154,7 +154,9 @@ pub(crate) fn open(
 /// Logins that this browser has begun, beyond the newest `keep`: `Set-Cookie` values that remove
 /// them. Without this, somebody who begins many logins would grow the header until servers refuse it.
 pub(crate) fn surplus(header: &str, key: &CookieKey, keep: usize) -> Vec<SetCookie> {
-    let ours = cookies(header).filter(|(name, _)| name.starts_with(PREFIX));
+    // A name that goes back into a header is one that can stand there.
+    let fits = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic());
+    let ours = cookies(header).filter(|(name, _)| name.starts_with(PREFIX) && fits(name));
     let mut known: Vec<(UnixTime, &str)> = ours
         .map(|(name, value)| {
             let relay_state = name.strip_prefix(PREFIX).and_then(|relay| relay.parse().ok());
@@ -169,8 +171,10 @@ pub(crate) fn surplus(header: &str, key: &CookieKey, keep: usize) -> Vec<SetCook
     known.into_iter().skip(keep).map(|(_, name)| SetCookie::new(name, "", Duration::ZERO)).collect()
 }
 
+/// Only the white space of RFC 6265 is trimmed. Browsers let a neighbour in the domain set a cookie
+/// whose name is U+2000 and then `__Host-…`; with all of Unicode's trimmed it would pass for ours.
 fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
-    header.split(';').filter_map(|pair| pair.trim().split_once('='))
+    header.split(';').filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
 }
 
 fn unseal(name: &str, value: &str, relay_state: &RelayState, key: &CookieKey) -> Option<State> {

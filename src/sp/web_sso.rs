@@ -1,6 +1,8 @@
 //! The rules of the Web Browser SSO profile (SAML Profiles 4.1), one function each, in the order in
 //! which they are applied.
 
+use std::time::Duration;
+
 use super::ServiceProvider;
 use crate::crypto::Certificate;
 use crate::dsig::{DsigError, Policy, signature_of, verify};
@@ -29,6 +31,10 @@ pub(super) struct Judged {
     pub(super) expires: UnixTime,
 }
 
+/// What a used assertion is remembered for beyond its end: stores cut off fractions of a second, and
+/// the clocks of replicas and of their store differ.
+const MARGIN: Duration = Duration::from_secs(60);
+
 /// Judges a response.
 pub(super) fn judge(
     sp: &ServiceProvider,
@@ -50,8 +56,10 @@ pub(super) fn judge(
     let conditions = holds_now(sp, &assertion, now)?;
     is_for_us(sp, &assertion)?;
     somebody_authenticated(&assertion, asked, sp, now)?;
-    let ends = [confirmed_until, conditions.not_on_or_after.unwrap_or(confirmed_until)];
-    let expires = ends.into_iter().max().unwrap_or(confirmed_until).plus(sp.clock_skew);
+    // Of every confirmation: one that does not hold now may hold for another request.
+    let ends = assertion.confirmations.iter().map(|found| found.validity.not_on_or_after);
+    let last = ends.chain([conditions.not_on_or_after]).flatten().fold(confirmed_until, Ord::max);
+    let expires = last.plus(sp.clock_skew).plus(MARGIN);
     Ok(Judged { assertion, certificate, expires })
 }
 

@@ -90,6 +90,9 @@ pub struct TestResponse {
     after_signing: Vec<(String, String)>,
 }
 
+/// Holds the place of the assertion in the response.
+const HERE: &str = "<Assertion/>";
+
 /// Entra writes no more groups than this into a SAML token.
 const MAX_GROUPS: usize = 150;
 const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
@@ -199,14 +202,16 @@ impl TestResponse {
     /// The message.
     #[must_use]
     pub fn xml(&self) -> String {
-        let finish = |xml, part| match edit(xml, &self.before_signing) {
-            xml if [part, TestSigning::Both].contains(&self.signing) => {
-                sign(&xml, Placement::AfterIssuer, self.key)
-            }
-            xml => xml,
+        let finish = |xml, part| match [part, TestSigning::Both].contains(&self.signing) {
+            true => sign(xml, Placement::AfterIssuer, self.key),
+            false => String::from(xml),
         };
-        let assertion = finish(self.assertion(), TestSigning::Assertion);
-        edit(finish(self.response(&assertion), TestSigning::Response), &self.after_signing)
+        let assertion = edit(self.assertion(), &self.before_signing);
+        // What is signed already is not edited again.
+        let response = edit(self.response(HERE), &self.before_signing);
+        let assertion = finish(assertion.as_str(), TestSigning::Assertion);
+        let response = response.replacen(HERE, &assertion, 1);
+        edit(finish(&response, TestSigning::Response), &self.after_signing)
     }
 
     /// The fields of the form that the browser posts.

@@ -48,7 +48,7 @@ impl Limits {
 }
 
 /// Where in the input a text lies, or in the side buffer for text that had to be changed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Span {
     start: u32,
     len: u32,

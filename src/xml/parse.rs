@@ -11,6 +11,10 @@ use super::{
 };
 use crate::encoding::{XML_SPACE, is_space};
 
+/// Longer than any namespace in use. Names are compared with their URIs, and the canonical form may
+/// repeat a URI at each element, so this bounds what one costs.
+const MAX_URI: usize = 1024;
+
 const BOM: char = '\u{FEFF}';
 
 impl<'a> Document<'a> {
@@ -240,6 +244,9 @@ impl<'a> Parser<'a, '_> {
         };
         if !allowed {
             return Err(self.fault("a namespace declaration that is not allowed"));
+        }
+        if value.len() > MAX_URI {
+            return Err(XmlError::TooMuch("bytes in a namespace URI", MAX_URI));
         }
         let relative = !value.is_empty() && !is_absolute_uri(value);
         self.document.declarations.push(Declaration { prefix, uri, relative });
