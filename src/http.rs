@@ -136,7 +136,6 @@ impl Routes {
     }
 
     /// The service provider behind the routes.
-    #[must_use]
     pub fn service_provider(&self) -> &ServiceProvider {
         &self.sp
     }
