@@ -59,7 +59,7 @@ pub enum MetadataError {
     #[error("the metadata cannot be read: {0}")]
     Xml(#[from] XmlError),
     /// Another document than metadata: a login page, for example.
-    #[error("the document is `{found}`, not metadata of SAML 2.0")]
+    #[error("the document is {found}, not metadata of SAML 2.0")]
     NotMetadata {
         /// The name of the document element.
         found: Quoted,
@@ -91,9 +91,7 @@ pub enum MetadataError {
         entity: Quoted,
     },
     /// Keys for signing are named, but none can be used.
-    #[error(
-        "the metadata of {entity} names {count} keys for signing, none of which can be used: {first}"
-    )]
+    #[error("no signing key in the metadata of {entity} can be used ({count} tried): {first}")]
     NoUsableKey {
         /// The entity.
         entity: Quoted,

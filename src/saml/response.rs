@@ -13,7 +13,7 @@ pub enum MessageError {
     #[error(transparent)]
     Xml(#[from] XmlError),
     /// Another message than the one that belongs here.
-    #[error("the message is `{found}`, not a Response of SAML 2.0")]
+    #[error("the message is {found}, not a Response of SAML 2.0")]
     UnexpectedMessage {
         /// The name of the document element.
         found: Quoted,
@@ -31,7 +31,7 @@ pub enum MessageError {
         id: Quoted,
     },
     /// An attribute that some other reader could take for the ID.
-    #[error("`{element}` has an attribute `{attribute}`, which could be taken for its ID")]
+    #[error("{element} has an attribute {attribute}, which could be taken for its ID")]
     AmbiguousId {
         /// The element.
         element: Quoted,
@@ -39,7 +39,7 @@ pub enum MessageError {
         attribute: Quoted,
     },
     /// A signature stands where none belongs.
-    #[error("a signature stands inside `{parent}`, where SAML has none")]
+    #[error("a signature stands inside {parent}, where SAML has none")]
     MisplacedSignature {
         /// The element that holds it.
         parent: Quoted,
@@ -51,19 +51,19 @@ pub enum MessageError {
         found: usize,
     },
     /// An assertion stands elsewhere than directly in the response.
-    #[error("an assertion stands inside `{parent}`; it must stand directly in the Response")]
+    #[error("an assertion stands inside {parent}; it must stand directly in the Response")]
     MisplacedAssertion {
         /// The element that holds it.
         parent: Quoted,
     },
     /// Something is encrypted that we cannot decrypt.
-    #[error("the message holds `{what}`, but no decryption key is configured")]
+    #[error("the message holds {what}, which cannot be decrypted here")]
     Encrypted {
         /// The encrypted element.
         what: Quoted,
     },
     /// A condition that we do not know, so we cannot say that it holds (SAML Core 2.5.1).
-    #[error("the assertion has the condition `{found}`, which is not known")]
+    #[error("the assertion has the condition {found}, which is not known")]
     UnknownCondition {
         /// Its name.
         found: Quoted,
