@@ -4,8 +4,6 @@ mod c14n;
 mod name;
 mod parse;
 mod read;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub(crate) use c14n::canonicalize;
@@ -119,6 +117,8 @@ pub(crate) struct Document<'a> {
     nodes: Vec<Node>,
     attributes: Vec<Attribute>,
     declarations: Vec<Declaration>,
+    /// Bytes that a canonical form may have.
+    canonical_limit: usize,
 }
 
 /// Stands in for an index that is out of range, which no code here makes.
@@ -270,3 +270,7 @@ impl XmlError {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/unit/xml.rs"]
+mod tests;
