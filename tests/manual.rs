@@ -34,7 +34,8 @@ fn named_in_manual() -> BTreeSet<String> {
 
 #[test]
 fn every_test_that_the_manual_names_exists() {
-    let tests = tests_in("tests", None);
+    let mut tests = tests_in("tests", None);
+    tests.extend(tests_in("tests/unit", None));
     let missing: Vec<_> = named_in_manual().into_iter().filter(|n| !tests.contains(n)).collect();
     assert!(
         missing.is_empty(),

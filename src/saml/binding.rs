@@ -12,11 +12,16 @@ use crate::xml::{Limits, escape_html};
 pub(crate) const FORM_LIMIT: usize = 512 * 1024;
 
 /// A form that somebody posted to our assertion consumer service. Nothing in it is believed yet,
-/// and nothing but the relay state can be read from it.
-#[derive(Debug)]
+/// and nothing but the relay state can be read from it, not even by `Debug`.
 pub struct PostedResponse {
     xml: Vec<u8>,
     relay_state: Option<RelayState>,
+}
+
+impl std::fmt::Debug for PostedResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostedResponse").field("bytes", &self.xml.len()).finish_non_exhaustive()
+    }
 }
 
 impl PostedResponse {
