@@ -382,6 +382,7 @@ macro_rules! place {
 const BASIC: Option<&str> = place!("Basic SAML Configuration");
 const CERTIFICATES: Option<&str> = place!("SAML Certificates");
 const CLAIMS: Option<&str> = place!("Attributes & Claims");
+const SET_UP: Option<&str> = place!("Set up your application");
 const ENCRYPTION: Option<&str> =
     Some("Enterprise applications › your application › Token encryption");
 const LOGS: Option<&str> = Some("Entra ID › Monitoring & health › Sign-in logs");
@@ -485,6 +486,9 @@ fn signature_hint(error: &DsigError) -> Advice {
             ("Fetch the metadata again from *App Federation Metadata Url*: with `?appid=` and the application ID, because without it the document lists other keys than this application's.", CERTIFICATES),
         DsigError::CertificateNotValid { .. } =>
             ("Create a new signing certificate, make it active, and fetch the metadata again; if the dates are right, check the clock of this server.", CERTIFICATES),
+        DsigError::Algorithm { .. } =>
+            ("Have the identity provider sign with RSA-SHA256 and exclusive canonicalization, as Entra ID does.", CERTIFICATES),
+        DsigError::Shape(_) | DsigError::Reference { .. } => (EVIDENCE, HERE),
         _ => ("Keep the message as evidence: it was changed after the identity provider signed it, by an attacker or by a proxy.", HERE),
     };
     (action.into(), place)
@@ -509,7 +513,7 @@ fn rejection(error: &Rejection) -> Row {
     use Rejection as R;
     match error {
         R::DestinationMismatch(_) => ("saml.destination_mismatch", "", BASIC),
-        R::IssuerMismatch(..) => ("saml.issuer_mismatch", "", CERTIFICATES),
+        R::IssuerMismatch(..) => ("saml.issuer_mismatch", "Compare both with *Microsoft Entra Identifier*, and configure the metadata of the tenant that people sign in to.", SET_UP),
         R::InResponseToMismatch(_, Mismatch { expected, .. }) if expected.is_empty() =>
             ("saml.in_response_to_mismatch", START_HERE, BASIC),
         R::InResponseToMismatch(..) => ("saml.in_response_to_mismatch", EVIDENCE, HERE),
@@ -524,7 +528,7 @@ fn rejection(error: &Rejection) -> Row {
         R::NoAuthnStatement => ("saml.authn_statement_missing", EVIDENCE, HERE),
         R::AuthnContextMismatch(_) => ("saml.authn_context_mismatch", "Ask for no authentication context, or for the one that people have.", HERE),
         R::AuthenticationTooOld(..) => ("saml.authentication_too_old", "Sign in again.", HERE),
-        R::NoPendingLogin => ("saml.no_pending_login", "Check the three usual causes: the site was opened by http or under another host name than Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None. If the login began at My Apps, set *Sign on URL* to the login address.", BASIC),
+        R::NoPendingLogin => ("saml.no_pending_login", "Check the three usual causes: the site was opened by http or under another host name than Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None; for logins that begin at My Apps, set *Sign on URL* to the login address.", BASIC),
         R::PendingLoginExpired { .. } => ("saml.pending_login_expired", "Sign in again.", HERE),
         R::OtherProvider(_) => ("saml.other_provider", "Give all replicas the same settings, and do not change them while logins are under way.", HERE),
         R::AlreadyAnswered => ("saml.already_answered", "Do nothing: the person was led on to where the login went.", HERE),
@@ -548,12 +552,6 @@ fn rejection_hint(error: &Rejection) -> Advice {
         Rejection::AudienceMismatch(names) => format!(
             "Set Identifier (Entity ID) to exactly {}; a slash at the end and `spn:` in front count.",
             first(&names.expected)
-        )
-        .into(),
-        Rejection::IssuerMismatch(_, names) => format!(
-            "Configure the metadata of the tenant that people sign in to, or {} as the issuer of \
-             this connection if that is right.",
-            first(&names.found)
         )
         .into(),
         _ => action.into(),

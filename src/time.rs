@@ -78,7 +78,7 @@ impl fmt::Display for UnixTime {
 
 /// The text is not an instant that SAML allows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not an xs:dateTime with a time zone, such as 2026-01-31T12:00:00Z, from 1970 on")]
+#[error("the text is no xs:dateTime with a time zone, such as 2026-01-31T12:00:00Z, from 1970 on")]
 #[non_exhaustive]
 pub struct InvalidTime;
 

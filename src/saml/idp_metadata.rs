@@ -64,7 +64,7 @@ texts! {
         #[error("the metadata cannot be read: {0}")]
         Xml(#[from] XmlError) = error.code(), of error;
         /// Another document than metadata, a login page for example: the name of its root.
-        #[error("the document is `{0}`, not metadata of SAML 2.0")]
+        #[error("the document is {0}, not metadata of SAML 2.0")]
         NotMetadata(Quoted) = "saml.metadata_unexpected_document";
         /// It describes others (the first few) than the entity that was asked for.
         #[error("the metadata describes {0}, not {1}")]
@@ -79,7 +79,7 @@ texts! {
         #[error("the metadata of {0} names no key for signing")]
         NoSigningKey(Quoted) = "saml.metadata_no_signing_key";
         /// So many keys are named for the entity, but none can be used; why not the first.
-        #[error("the metadata of {0} names {1} keys for signing, none of which can be used: {2}")]
+        #[error("no signing key in the metadata of {0} can be used ({1} tried): {2}")]
         NoUsableKey(Quoted, usize, CertificateError) = "saml.metadata_no_usable_key";
         /// There is no place to send a person to.
         #[error("the metadata of {0} has no SingleSignOnService with HTTP-Redirect or HTTP-POST")]

@@ -15,7 +15,7 @@ texts! {
         #[error(transparent)]
         Xml(#[from] XmlError) = error.code(), of error;
         /// Another message than the one that belongs here: the name of the document element.
-        #[error("the message is `{0}`, not a Response of SAML 2.0")]
+        #[error("the message is {0}, not a Response of SAML 2.0")]
         UnexpectedMessage(Quoted) = "saml.unexpected_message";
         /// Another version of SAML.
         #[error("the message has version {0}; only 2.0 is spoken here")]
@@ -24,22 +24,22 @@ texts! {
         #[error("the ID {0} stands twice in the message")]
         DuplicateId(Quoted) = "saml.duplicate_id";
         /// An element has an attribute that some other reader could take for the ID.
-        #[error("`{0}` has an attribute `{1}`, which could be taken for its ID")]
+        #[error("{0} has an attribute {1}, which could be taken for its ID")]
         AmbiguousId(Quoted, Quoted) = "saml.ambiguous_id";
         /// A signature stands inside an element where none belongs.
-        #[error("a signature stands inside `{0}`, where SAML has none")]
+        #[error("a signature stands inside {0}, where SAML has none")]
         MisplacedSignature(Quoted) = "saml.signature_misplaced";
         /// There is not exactly one assertion in the message, but so many.
         #[error("the message holds {0} assertions; exactly one is wanted")]
         AssertionCount(usize) = "saml.assertion_count";
         /// An assertion stands inside another element than the response.
-        #[error("an assertion stands inside `{0}`; it must stand directly in the Response")]
+        #[error("an assertion stands inside {0}; it must stand directly in the Response")]
         MisplacedAssertion(Quoted) = "saml.assertion_misplaced";
         /// An element is encrypted, and we cannot decrypt it.
-        #[error("the message holds `{0}`, but no decryption key is configured")]
+        #[error("the message holds {0}, which cannot be decrypted here")]
         Encrypted(Quoted) = "saml.encrypted";
         /// A condition that we do not know, so we cannot say that it holds (SAML Core 2.5.1).
-        #[error("the assertion has the condition `{0}`, which is not known")]
+        #[error("the assertion has the condition {0}, which is not known")]
         UnknownCondition(Quoted) = "saml.condition_unknown";
     }
 }
