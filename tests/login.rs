@@ -153,27 +153,57 @@ fn three_minutes_of_clock_difference_are_allowed_and_not_one_millisecond_more() 
 
 #[test]
 fn an_authentication_context_has_the_parts_of_the_schema() {
-    const CLASS: &str = "<AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password\
-                         </AuthnContextClassRef>";
-    let context = |parts: &str| code(|answer| answer.replace_before_signing(CLASS, parts));
-    let declared = "<AuthnContextDeclRef>urn:x</AuthnContextDeclRef>";
-    let asked = "<AuthenticatingAuthority>urn:x</AuthenticatingAuthority>";
-    assert_eq!(context(&format!("{CLASS}{declared}{asked}{asked}")), "accepted");
+    let before = "<AuthnContextClassRef>urn:x</AuthnContextClassRef>";
+    let context = |parts: &str| {
+        code(|answer| answer.context_class("urn:x").replace_before_signing(before, parts))
+    };
+    let class = "<AuthnContextClassRef>urn:y</AuthnContextClassRef>";
+    let declared = "<AuthnContextDeclRef>urn:y</AuthnContextDeclRef>";
+    let asked = "<AuthenticatingAuthority>urn:y</AuthenticatingAuthority>";
+    assert_eq!(context(&format!("{class}{declared}{asked}{asked}")), "accepted");
     assert_eq!(context(declared), "accepted");
     assert_eq!(context(asked), "saml.xml_schema");
-    assert_eq!(context(&format!("{declared}{CLASS}")), "saml.xml_schema");
-    assert_eq!(context(&format!("{CLASS}{CLASS}")), "saml.xml_schema");
+    assert_eq!(context(&format!("{declared}{class}")), "saml.xml_schema");
+    assert_eq!(context(&format!("{class}{class}")), "saml.xml_schema");
+}
+
+#[test]
+fn the_signature_of_an_assertion_stands_behind_its_issuer() {
+    let moved = code(|answer| {
+        let xml = answer.xml();
+        let (_, rest) = xml.split_once("<Signature ").expect("a signature");
+        let (inner, _) = rest.split_once("</Signature>").expect("a signature");
+        let signature = format!("<Signature {inner}</Signature>");
+        let last = format!("{signature}</Assertion>");
+        answer.replace_after_signing(&signature, "").replace_after_signing("</Assertion>", &last)
+    });
+    assert_eq!(moved, "saml.signature_misplaced");
 }
 
 #[test]
 fn every_spelling_of_a_foreign_id_counts() {
     let hidden = "<samlp:Extensions><x xmlns='urn:x' Id='_a7' ID='_b'/></samlp:Extensions>";
-    let with = |hidden| format!("{hidden}<samlp:Status>");
-    let code = |text: &str| {
-        code(|answer| answer.id("7").replace_after_signing("<samlp:Status>", &with(text)))
+    let code = |hidden: &str| {
+        let status = format!("{hidden}<samlp:Status>");
+        code(|answer| answer.id("7").replace_after_signing("<samlp:Status>", &status))
     };
     assert_eq!(code(hidden), "saml.duplicate_id");
     assert_eq!(code(&hidden.replace("_a7", "_c")), "accepted");
+}
+
+#[test]
+fn a_null_value_is_no_value() {
+    let nil = "<AttributeValue xmlns:i='http://www.w3.org/2001/XMLSchema-instance' i:nil='true'/>";
+    let values = |value: &str| {
+        let last = "<AttributeValue>0</AttributeValue>";
+        let change = |answer: TestResponse| answer.attribute("x", &["1", "0"]);
+        let judged = judge(|answer| change(answer).replace_before_signing(last, value))?;
+        let login = judged.settle(Ok(())).expect("a login");
+        Ok(login.attributes().values("x").map(str::to_owned).collect::<Vec<_>>())
+    };
+    assert_eq!(values(nil), Ok(vec!["1".to_owned()]));
+    assert_eq!(values("<AttributeValue/>"), Ok(vec!["1".to_owned(), String::new()]));
+    assert_eq!(values(&nil.replace("/>", ">x</AttributeValue>")), Err("saml.xml_schema"));
 }
 
 #[test]

@@ -59,6 +59,7 @@ struct Entry {
 
 impl Attributes {
     /// All attributes, in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Attribute<'_>> {
         self.entries.iter().map(|entry| Attribute { all: self, entry })
     }
@@ -144,6 +145,7 @@ impl<'a> Attribute<'a> {
     }
 
     /// The text of each `AttributeValue`, in order.
+    #[must_use]
     pub fn values(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
         let values = self.all.values.get(self.entry.values.clone()).unwrap_or_default();
         values.iter().map(|range| self.all.text(range))

@@ -32,7 +32,6 @@ impl Binding {
 
 /// An identity provider whose keys we trust: at least one key, and at least one place to ask.
 #[derive(Clone, Debug)]
-#[must_use]
 pub struct IdentityProvider {
     entity_id: EntityId,
     sso: Vec<(Binding, EndpointUrl)>,
@@ -104,6 +103,7 @@ const OCTETS: Limits = Limits { bytes: 4 * Limits::METADATA.bytes, ..Limits::MET
 
 impl IdentityProvider {
     /// One key and one endpoint (by HTTP-Redirect), set by hand.
+    #[must_use]
     pub fn pinned(entity_id: EntityId, sso: EndpointUrl, key: Certificate) -> Self {
         let (sso, keys) = (vec![(Binding::Redirect, sso)], TrustedKeys::one(key));
         let leniency = Leniency::default();
@@ -185,9 +185,11 @@ impl IdentityProvider {
         /// Accepts SHA-1 in signatures and digests of this identity provider. Collisions of SHA-1
         /// are practical: use it only until its administrator has chosen SHA-256 (for Entra:
         /// *Single sign-on › SAML Certificates › Signing Algorithm*).
+        #[must_use]
         danger_allow_sha1() { leniency.sha1 = true }
         /// Accepts signatures by keys whose certificate is outside its dates. Entra goes on signing
         /// with an expired certificate until an administrator makes another one active.
+        #[must_use]
         danger_allow_expired_certificates() { leniency.expired_certificates = true }
     }
 

@@ -122,10 +122,10 @@ pub(super) fn version(element: Element<'_>) -> Result<(), MessageError> {
     }
 }
 
-/// Looks at every element once: assertions stand directly in the response, signatures directly in
-/// the response or such an assertion, no ID stands twice, and nothing else looks like an ID. What
-/// hides elsewhere (Extensions, Object, Advice, AttributeValue, StatusDetail) is how signature
-/// wrapping works (Somorovsky et al., USENIX Security 2012).
+/// Looks at every element once: assertions stand directly in the response, signatures there or
+/// behind the Issuer of such an assertion, no ID stands twice, and nothing else looks like an ID.
+/// What hides elsewhere (`Extensions`, `Object`, `Advice`, `AttributeValue`, `StatusDetail`) is how
+/// signature wrapping works (Somorovsky et al., USENIX Security 2012).
 fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
     let response = document.root();
     let mut ids: Vec<&str> = Vec::with_capacity(4);
@@ -134,12 +134,9 @@ fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
         note_ids(element, &mut ids)?;
         let Some(parent) = element.parent() else { continue };
         if element.is(DS, "Signature") {
-            // The schema has it behind the Issuer; that of the response is taken in order later.
-            let mut before = parent.elements().take_while(|sibling| *sibling != element);
-            let in_assertion = parent.is(SAML, "Assertion")
-                && parent.parent() == Some(response)
-                && before.all(|sibling| sibling.is(SAML, "Issuer"));
-            if parent != response && !in_assertion {
+            let in_assertion = parent.is(SAML, "Assertion") && parent.parent() == Some(response);
+            let after_issuer = parent.elements().nth(1) == Some(element);
+            if parent != response && !(in_assertion && after_issuer) {
                 return Err(MessageError::MisplacedSignature(parent.quoted()));
             }
         } else if element.is(SAML, "Assertion") || element.is(SAML, "EncryptedAssertion") {

@@ -42,24 +42,22 @@ pub enum TestKey {
 }
 
 impl TestKey {
-    const fn der(self) -> (&'static [u8], &'static [u8]) {
-        match self {
+    fn read(self) -> (Certificate, SigningKey) {
+        let (certificate, key): (&[u8], &[u8]) = match self {
             Self::Idp => (include_bytes!("idp.cert.der"), include_bytes!("idp.key.der")),
             Self::Expired => (include_bytes!("expired.cert.der"), include_bytes!("idp.key.der")),
             Self::Other => (include_bytes!("other.cert.der"), include_bytes!("other.key.der")),
             Self::ServiceProvider => (include_bytes!("sp.cert.der"), include_bytes!("sp.key.der")),
-        }
+        };
+        let certificate = Certificate::from_der(certificate).expect("one that tests have read");
+        (certificate, SigningKey::parse(key).expect("one that tests have read"))
     }
 
     getters! {
         /// Its certificate.
-        pub fn certificate(&self) -> Certificate {
-            Certificate::from_der(self.der().0).expect("a certificate that tests have read")
-        }
+        pub fn certificate(&self) -> Certificate { self.read().0 }
         /// Its private half. It is published: nobody may trust it outside a test.
-        pub fn signing_key(&self) -> SigningKey {
-            SigningKey::parse(self.der().1).expect("a key that tests have read")
-        }
+        pub fn signing_key(&self) -> SigningKey { self.read().1 }
     }
 }
 
