@@ -188,7 +188,8 @@ fn unseal(name: &str, value: &str, relay_state: &RelayState, key: &CookieKey) ->
     decode(std::str::from_utf8(&plain).ok()?, relay_state)
 }
 
-// ---- what is sealed: one text a line; none of them can hold a line break but a context class ----
+// ---- what is sealed: one text a line; none can hold a line break but a context class, and one that
+// does is no URI: with a space for it, it is as little what anybody answers ----
 
 const PENDING: &str = "1";
 const ANSWERED: &str = "2";
@@ -202,7 +203,8 @@ fn encode(state: &State) -> String {
             let (id, return_to) = (&pending.request_id, &pending.return_to);
             let head =
                 format!("{PENDING}\n{anew}\n{begun}\n{expires}\n{agreement}\n{id}\n{return_to}");
-            pending.contexts.iter().fold(head, |out, class| format!("{out}\n{class}"))
+            let contexts = pending.contexts.iter().map(|class| class.replace('\n', " "));
+            contexts.fold(head, |out, class| format!("{out}\n{class}"))
         }
         State::Answered { return_to } => format!("{ANSWERED}\n{return_to}"),
     }
