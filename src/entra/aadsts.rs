@@ -1,8 +1,8 @@
 //! Entra's error codes, and what to do about those that a SAML application can meet.
 //!
-//! Most are shown on a page of Microsoft's and never reach the application; some come in the
-//! `StatusMessage` of a response. Such a response is not signed, and Microsoft may change codes and
-//! texts: they are good for a hint to a person, never for a decision.
+//! Most are shown on a page of Microsoft's and never reach the application; some come in the `StatusMessage` of a
+//! response. Such a response is not signed, and Microsoft may change codes and texts: they are good for a hint to a
+//! person, never for a decision.
 
 use crate::entra::PORTAL_PLACE;
 
@@ -14,8 +14,8 @@ pub struct Advice {
     pub code: u32,
     /// One sentence that says what to do.
     pub action: &'static str,
-    /// Where, as a path of menu names in the Entra admin center. `None` if nothing is to be changed
-    /// there, but in our request or at this server.
+    /// Where, as a path of menu names in the Entra admin center. `None` if nothing is to be changed there, but in our
+    /// request or at this server.
     pub place: Option<&'static str>,
 }
 
@@ -29,8 +29,8 @@ pub fn advice_for(status_message: &str) -> Option<Advice> {
     codes_in(status_message).filter_map(known).last()
 }
 
-/// The codes in a `StatusMessage`, in its order. Entra chains two; the last is the most specific.
-/// Before 2014 the prefix was `ACS`.
+/// The codes in a `StatusMessage`, in its order. Entra chains two; the last is the most specific. Before 2014 the
+/// prefix was `ACS`.
 pub fn codes_in(status_message: &str) -> impl Iterator<Item = u32> {
     status_message.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(code)
 }

@@ -20,8 +20,8 @@ pub enum Cloud {
 }
 
 impl Cloud {
-    /// The host that people sign in at and that publishes metadata, and the host in the `Issuer` of
-    /// SAML messages, from which nothing is fetched.
+    /// The host that people sign in at and that publishes metadata, and the host in the `Issuer` of SAML messages, from
+    /// which nothing is fetched.
     const fn hosts(self) -> (&'static str, &'static str) {
         match self {
             Self::Global => ("login.microsoftonline.com", "sts.windows.net"),
@@ -31,8 +31,8 @@ impl Cloud {
     }
 }
 
-/// An enterprise application in one tenant: the two GUIDs from which all addresses follow. They also
-/// name a connection, because a signing certificate belongs to one application in one tenant.
+/// An enterprise application in one tenant: the two GUIDs from which all addresses follow. They also name a connection,
+/// because a signing certificate belongs to one application in one tenant.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct EntraApp {
     /// The cloud that the tenant is in.
@@ -50,8 +50,8 @@ impl EntraApp {
         Self { cloud: Cloud::default(), tenant, application }
     }
 
-    /// *App Federation Metadata Url* of the portal. Without `appid` Entra answers with keys that all
-    /// tenants share, and the application's own key is not among them.
+    /// *App Federation Metadata Url* of the portal. Without `appid` Entra answers with keys that all tenants share, and
+    /// the application's own key is not among them.
     #[must_use]
     pub fn metadata_url(&self) -> EndpointUrl {
         let path = "federationmetadata/2007-06/federationmetadata.xml";
@@ -66,16 +66,16 @@ impl EntraApp {
 
     /// *Microsoft Entra Identifier* of the portal: the `Issuer` of responses and assertions.
     ///
-    /// It ends with a slash. If *Append application ID to issuer* is set under *Attributes & Claims*,
-    /// Entra writes another one, and that must be pinned instead.
+    /// It ends with a slash. If *Append application ID to issuer* is set under *Attributes & Claims*, Entra writes
+    /// another one, and that must be pinned instead.
     #[must_use]
     pub fn issuer(&self) -> EntityId {
         self.at(self.cloud.hosts().1, "")
     }
 
-    /// Who signed in, if the claims name a person of this tenant. Any identity provider can write the
-    /// claims of a [`UserKey`]: if a customer of yours may bring his own, this is what keeps him from
-    /// naming a person of another tenant.
+    /// Who signed in, if the claims name a person of this tenant. Any identity provider can write the claims of a
+    /// [`UserKey`]: if a customer of yours may bring his own, this is what keeps him from naming a person of another
+    /// tenant.
     #[must_use]
     pub fn user_key(&self, attributes: &Attributes) -> Option<UserKey> {
         UserKey::of(attributes).filter(|key| key.tenant == self.tenant)
@@ -89,13 +89,12 @@ impl EntraApp {
 }
 
 /// Where to paste the [`portal_values`], as a path of menu names in the Entra admin center.
-pub const PORTAL_PLACE: &str =
-    "Enterprise applications › your application › Single sign-on › Basic SAML Configuration";
+pub const PORTAL_PLACE: &str = "Enterprise applications › your application › Single sign-on › Basic SAML Configuration";
 
 /// What the portal asks for, in its order and under its labels; what is not given should stay empty.
 ///
-/// With a sign-on URL, a click in My Apps begins at our login and is answered like any other; without
-/// one Entra sends a response that nobody asked for, which is refused by default.
+/// With a sign-on URL, a click in My Apps begins at our login and is answered like any other; without one Entra sends a
+/// response that nobody asked for, which is refused by default.
 #[must_use]
 pub fn portal_values(
     entity_id: &EntityId,

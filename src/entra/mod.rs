@@ -1,8 +1,8 @@
-//! What is particular to Microsoft Entra ID: its clouds and addresses, the values that its portal
-//! asks for, the names of its claims, groups and their overage, and its error codes.
+//! What is particular to Microsoft Entra ID: its clouds and addresses, the values that its portal asks for, the names
+//! of its claims, groups and their overage, and its error codes.
 //!
-//! Nothing here judges a message. An [`EntraApp`] says where an enterprise application is and which
-//! issuer to pin; [`Groups`], [`UserKey`] and [`did_mfa`] read the claims of a finished login.
+//! Nothing here judges a message. An [`EntraApp`] says where an enterprise application is and which issuer to pin;
+//! [`Groups`], [`UserKey`] and [`did_mfa`] read the claims of a finished login.
 //!
 //! ```
 //! use entra_sso::entra::{EntraApp, portal_values};

@@ -7,8 +7,8 @@ use crate::saml::Attributes;
 
 /// The key to keep a person under: tenant and object ID.
 ///
-/// Names and addresses change, are given to somebody else, or are chosen by another tenant; these two
-/// are not. `Display` writes `tenant/object` in lower case, which is a fit key for a table.
+/// Names and addresses change, are given to somebody else, or are chosen by another tenant; these two are not.
+/// `Display` writes `tenant/object` in lower case, which is a fit key for a table.
 ///
 /// The claims are the identity provider's word. Where customers bring their own, take the key from
 /// [`EntraApp::user_key`](crate::entra::EntraApp::user_key), which compares the tenant.
@@ -21,8 +21,8 @@ pub struct UserKey {
 }
 
 impl UserKey {
-    /// Reads the key from the claims `tenantid` and `objectidentifier`: `None` unless each has
-    /// exactly one value, and that is a GUID.
+    /// Reads the key from the claims `tenantid` and `objectidentifier`: `None` unless each has exactly one value, and
+    /// that is a GUID.
     #[must_use]
     pub fn of(attributes: &Attributes) -> Option<Self> {
         let tenant = attributes.single(claims::TENANT_ID)?.parse().ok()?;
@@ -37,8 +37,7 @@ impl fmt::Display for UserKey {
     }
 }
 
-/// Whether Entra says that more than one factor was used, in this login or in the session that it
-/// belongs to.
+/// Whether Entra says that more than one factor was used, in this login or in the session that it belongs to.
 #[must_use]
 pub fn did_mfa(attributes: &Attributes) -> bool {
     attributes.values(claims::AUTHN_METHODS).any(|method| method == claims::MULTIPLE_AUTHN)
@@ -46,8 +45,8 @@ pub fn did_mfa(attributes: &Attributes) -> bool {
 
 /// The groups of a person, as far as the assertion tells.
 ///
-/// Three cases, because two of them look the same to a reader of the `groups` claim alone: somebody
-/// who is in 151 groups must not be taken for somebody who is in none.
+/// Three cases, because two of them look the same to a reader of the `groups` claim alone: somebody who is in 151
+/// groups must not be taken for somebody who is in none.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Groups<'a> {
@@ -55,8 +54,8 @@ pub enum Groups<'a> {
     Present(Vec<&'a str>),
     /// There are more groups than Entra puts into an assertion (150), and none is listed.
     Overage {
-        /// Where Microsoft Graph lists them (`POST`, with a token of yours). `None` if Entra sent
-        /// no address, or one of another form: it is never passed on, because a token goes there.
+        /// Where Microsoft Graph lists them (`POST`, with a token of yours). `None` if Entra sent no address, or one of
+        /// another form: it is never passed on, because a token goes there.
         link: Option<String>,
     },
     /// Nothing was said about groups. Either there are none, or the claim is not configured.

@@ -1,9 +1,9 @@
 //! Rules that turn the claims of a login into your own record of a person.
 //!
 //! [`Rules`] are written in Rust or, with the feature `serde`, in a file, and checked once, when your
-//! program starts and makes a [`Mapping`] of them. [`Mapping::apply`] then fills the fields at each
-//! login, and reports everything that is missing at once. It never guesses: a field of one value that
-//! gets two is an error, and so are groups that Entra left out because there are too many.
+//! program starts and makes a [`Mapping`] of them. [`Mapping::apply`] then fills the fields at each login, and reports
+//! everything that is missing at once. It never guesses: a field of one value that gets two is an error, and so are
+//! groups that Entra left out because there are too many.
 //!
 //! ```
 //! use entra_sso::entra::claims;
@@ -69,8 +69,8 @@ impl Mapping {
     /// Applies every rule.
     ///
     /// # Errors
-    /// When a field that must have a value gets none, a field of one value gets several, or groups
-    /// were left out; all such fields at once.
+    /// When a field that must have a value gets none, a field of one value gets several, or groups were left out; all
+    /// such fields at once.
     pub fn apply(&self, claims: Claims<'_>) -> Result<Mapped, MappingError> {
         let (mut fields, mut problems) = (Vec::new(), Vec::new());
         for rule in &self.rules {
@@ -106,8 +106,8 @@ impl Mapped {
         }
     }
 
-    /// A field by name. `None` means that nothing was said about it: keep what you have. A field
-    /// with no values means that there are none: remove what you have.
+    /// A field by name. `None` means that nothing was said about it: keep what you have. A field with no values means
+    /// that there are none: remove what you have.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
@@ -205,8 +205,8 @@ impl Rule {
     }
 }
 
-/// Values that hold more than white space. Entra does not send empty claims; others do, for what is
-/// empty in their directory.
+/// Values that hold more than white space. Entra does not send empty claims; others do, for what is empty in their
+/// directory.
 fn given<'a, I: IntoIterator<Item = &'a str>>(values: I) -> Option<Vec<String>> {
     let said = values.into_iter().filter(|value| !value.trim().is_empty());
     let said: Vec<_> = said.map(str::to_owned).collect();

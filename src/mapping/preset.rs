@@ -3,26 +3,26 @@
 use crate::entra::claims;
 use crate::mapping::{Rule, Source};
 
-/// Rules to begin with: `username`, which must be there, and `email`, `first_name`, `last_name` and
-/// `display_name`, which may be. Groups and roles are left to you, since they mean something to your
-/// program only. No field is a key to find a person by, but for the two that only Entra has.
+/// Rules to begin with: `username`, which must be there, and `email`, `first_name`, `last_name` and `display_name`,
+/// which may be. Groups and roles are left to you, since they mean something to your program only. No field is a key to
+/// find a person by, but for the two that only Entra has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Preset {
-    /// Microsoft Entra ID. `tenant_id` and `object_id` must be there as well, and together they are
-    /// the key. `email` falls back to the user principal name, which takes no mail if it holds `#EXT#`.
+    /// Microsoft Entra ID. `tenant_id` and `object_id` must be there as well, and together they are the key. `email`
+    /// falls back to the user principal name, which takes no mail if it holds `#EXT#`.
     Entra,
-    /// Active Directory Federation Services, with the claim types of its rule templates. `username` is
-    /// the user principal name, or else the `NameID`, which is often transient there.
+    /// Active Directory Federation Services, with the claim types of its rule templates. `username` is the user
+    /// principal name, or else the `NameID`, which is often transient there.
     Adfs,
     /// Okta, with names that are usual: an administrator types them in.
     Okta,
-    /// Google Workspace, likewise. The `NameID` is the primary address unless an administrator chose
-    /// otherwise, so `email` falls back to it.
+    /// Google Workspace, likewise. The `NameID` is the primary address unless an administrator chose otherwise, so
+    /// `email` falls back to it.
     Google,
-    /// A university's identity provider: eduPerson in the X.500/LDAP attribute profile (SAML Profiles
-    /// 8.2), with names of the form `urn:oid:`, or else friendly names.
+    /// A university's identity provider: eduPerson in the X.500/LDAP attribute profile (SAML Profiles 8.2), with names
+    /// of the form `urn:oid:`, or else friendly names.
     EduPerson,
 }
 
@@ -45,9 +45,11 @@ impl Preset {
             ],
         };
         // The display name falls back to the first and the last name.
-        display.extend(first.iter().zip(&last).map(|(first, last)| {
-            Source::Joined(vec![first.clone(), Source::Constant(" ".to_owned()), last.clone()])
-        }));
+        display.extend(
+            first.iter().zip(&last).map(|(first, last)| {
+                Source::Joined(vec![first.clone(), Source::Constant(" ".to_owned()), last.clone()])
+            }),
+        );
         let rule = |field: &str, from| Rule { field: field.to_owned(), from, ..Rule::default() };
         let optional = |field, from| Rule { optional: true, trim: true, ..rule(field, from) };
         let key = |field, name| Rule { lower_case: true, ..rule(field, names(&[name])) };

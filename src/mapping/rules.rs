@@ -29,10 +29,7 @@ impl TryFrom<Rules> for Mapping {
             let is_first = fields.insert(own.field.clone());
             own.check()
                 .and_then(|()| require(is_first, "there are two rules for this field"))
-                .map_err(|reason| InvalidMapping {
-                    field: Some(Quoted::new(&own.field)),
-                    reason,
-                })?;
+                .map_err(|reason| InvalidMapping { field: Some(Quoted::new(&own.field)), reason })?;
             match rules.iter_mut().find(|preset| preset.field == own.field) {
                 Some(preset) => *preset = own,
                 None => rules.push(own),
@@ -66,21 +63,21 @@ pub struct Rule {
     pub many: bool,
     /// Removes white space around values. Not for identifiers that are compared byte for byte.
     pub trim: bool,
-    /// Turns `A` to `Z` into lower case, and nothing else: in all of Unicode the sign for kelvin
-    /// (U+212A) would become `k`, and another person's address this one's.
+    /// Turns `A` to `Z` into lower case, and nothing else: in all of Unicode the sign for kelvin (U+212A) would become
+    /// `k`, and another person's address this one's.
     pub lower_case: bool,
-    /// What values of the directory, such as group GUIDs and role names, are called in your program.
-    /// These names are left in their case, and values without one are dropped.
+    /// What values of the directory, such as group GUIDs and role names, are called in your program. These names are
+    /// left in their case, and values without one are dropped.
     pub table: Option<BTreeMap<String, String>>,
     /// Looks up without the case of `A` to `Z`: right for GUIDs, a choice for names of groups.
     pub ignore_case: bool,
     /// Keeps what is not in the table. Not for roles: who names a group then names a role.
     pub keep_unmatched: bool,
-    /// When Entra left the groups out as too many, goes on as if the person were in none, in place
-    /// of refusing the login. Not for groups that take rights away.
+    /// When Entra left the groups out as too many, goes on as if the person were in none, in place of refusing the
+    /// login. Not for groups that take rights away.
     pub empty_on_overage: bool,
-    /// Marks a field to write when a person is created, and to leave alone at later logins because
-    /// it may be edited in your program. The mapping only passes this on.
+    /// Marks a field to write when a person is created, and to leave alone at later logins because it may be edited in
+    /// your program. The mapping only passes this on.
     pub on_create: bool,
 }
 
@@ -113,8 +110,8 @@ impl Rule {
 pub enum Source {
     /// The attribute with this `Name`; that of Entra's groups is read as [`Source::Groups`].
     Name(String),
-    /// The attributes with this `FriendlyName`. It is meant for people (SAML Core 2.7.3.1), so put
-    /// a name before it where there is one.
+    /// The attributes with this `FriendlyName`. It is meant for people (SAML Core 2.7.3.1), so put a name before it
+    /// where there is one.
     FriendlyName(String),
     /// The `NameID`, in whatever format it came.
     NameId,
@@ -139,10 +136,9 @@ impl Source {
                 require((1..=MAX_SOURCES).contains(&parts.len()), "it joins nothing, or over 50")?;
                 parts.iter().try_for_each(|part| part.check(true))
             }
-            Self::Name(text)
-            | Self::FriendlyName(text)
-            | Self::Constant(text)
-            | Self::Groups(text) => require(!text.trim().is_empty(), "one of its sources is empty"),
+            Self::Name(text) | Self::FriendlyName(text) | Self::Constant(text) | Self::Groups(text) => {
+                require(!text.trim().is_empty(), "one of its sources is empty")
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::ids::MessageId;
 use crate::time::{UnixTime, Validity};
 use crate::xml::{Children, Document, Element, Limits, XmlError};
 
-/// What the identity provider says of a person (SAML Core 2.3.3). Authentic by construction: it
-/// comes only from octets that a trusted key has signed.
+/// What the identity provider says of a person (SAML Core 2.3.3). Authentic by construction: it comes only from octets
+/// that a trusted key has signed.
 #[derive(Clone, Debug)]
 pub struct Assertion {
     id: MessageId,
@@ -101,16 +101,7 @@ impl Assertion {
                 break parts.end()?;
             }
         }
-        Ok(Self {
-            id,
-            issue_instant,
-            issuer,
-            name_id,
-            confirmations,
-            conditions,
-            authn_statements,
-            attributes,
-        })
+        Ok(Self { id, issue_instant, issuer, name_id, confirmations, conditions, authn_statements, attributes })
     }
 
     getters! {

@@ -46,8 +46,8 @@ pub struct IdentityProvider {
 pub enum MetadataTrust<'a> {
     /// An administrator put the file there.
     ConfiguredByAdmin,
-    /// The caller fetched it over TLS, with the certificate checked, from this URL. For Entra that
-    /// is the trust there is: the key of the signature inside stands inside as well.
+    /// The caller fetched it over TLS, with the certificate checked, from this URL. For Entra that is the trust there
+    /// is: the key of the signature inside stands inside as well.
     FetchedOverTls(&'a EndpointUrl),
     /// It has a signature by this certificate.
     SignedBy(&'a Certificate),
@@ -113,13 +113,9 @@ impl IdentityProvider {
     /// Reads the metadata of an identity provider, the only one in the document.
     ///
     /// # Errors
-    /// When the document is not such metadata, has expired, is not signed as `trust` says, or names
-    /// no usable key for signing or no endpoint for single sign-on.
-    pub fn from_metadata(
-        xml: &[u8],
-        trust: MetadataTrust<'_>,
-        now: UnixTime,
-    ) -> Result<Self, MetadataError> {
+    /// When the document is not such metadata, has expired, is not signed as `trust` says, or names no usable key for
+    /// signing or no endpoint for single sign-on.
+    pub fn from_metadata(xml: &[u8], trust: MetadataTrust<'_>, now: UnixTime) -> Result<Self, MetadataError> {
         Self::read(xml, None, trust, now, str::parse)
     }
 
@@ -182,13 +178,13 @@ impl IdentityProvider {
     }
 
     setters! {
-        /// Accepts SHA-1 in signatures and digests of this identity provider. Collisions of SHA-1
-        /// are practical: use it only until its administrator has chosen SHA-256 (for Entra:
-        /// *Single sign-on › SAML Certificates › Signing Algorithm*).
+        /// Accepts SHA-1 in signatures and digests of this identity provider. Collisions of SHA-1 are practical: use it
+        /// only until its administrator has chosen SHA-256 (for Entra: *Single sign-on › SAML Certificates › Signing
+        /// Algorithm*).
         #[must_use]
         danger_allow_sha1() { leniency.sha1 = true }
-        /// Accepts signatures by keys whose certificate is outside its dates. Entra goes on signing
-        /// with an expired certificate until an administrator makes another one active.
+        /// Accepts signatures by keys whose certificate is outside its dates. Entra goes on signing with an expired
+        /// certificate until an administrator makes another one active.
         #[must_use]
         danger_allow_expired_certificates() { leniency.expired_certificates = true }
     }
@@ -216,16 +212,11 @@ impl IdentityProvider {
 }
 
 /// The entity that is wanted, or the only identity provider.
-fn find_entity<'d>(
-    root: Element<'d>,
-    wanted: Option<&EntityId>,
-) -> Result<Element<'d>, MetadataError> {
+fn find_entity<'d>(root: Element<'d>, wanted: Option<&EntityId>) -> Result<Element<'d>, MetadataError> {
     let inside = root.descendants().filter(|inner| inner.is(MD, "EntityDescriptor"));
     let entities: Vec<Element<'d>> = match root.local_name() {
         "EntityDescriptor" if root.namespace() == MD => vec![root],
-        "EntitiesDescriptor" if root.namespace() == MD => {
-            inside.filter(|inner| is_listed(*inner)).collect()
-        }
+        "EntitiesDescriptor" if root.namespace() == MD => inside.filter(|inner| is_listed(*inner)).collect(),
         _ => Vec::new(),
     };
     let first = *entities.first().ok_or_else(|| MetadataError::NotMetadata(root.quoted()))?;
@@ -246,8 +237,8 @@ fn find_entity<'d>(
     })
 }
 
-/// An `EntityDescriptor` in lists and nothing else. One in somebody's `Extensions` could describe
-/// another member of the federation, with keys of its author's.
+/// An `EntityDescriptor` in lists and nothing else. One in somebody's `Extensions` could describe another member of the
+/// federation, with keys of its author's.
 fn is_listed(element: Element<'_>) -> bool {
     let mut outer = std::iter::successors(element.parent(), |outer| outer.parent());
     element.is(MD, "EntityDescriptor") && outer.all(|outer| outer.is(MD, "EntitiesDescriptor"))
@@ -272,8 +263,8 @@ fn inside<'d>(roles: &[Element<'d>], name: &'static str) -> impl Iterator<Item =
     roles.iter().flat_map(|role| role.elements()).filter(move |child| child.is(MD, name))
 }
 
-/// Every key that may sign: `use="signing"`, or no `use` at all (SAML Metadata 2.4.1.1). A key that
-/// cannot be used is passed over as long as another one can.
+/// Every key that may sign: `use="signing"`, or no `use` at all (SAML Metadata 2.4.1.1). A key that cannot be used is
+/// passed over as long as another one can.
 fn signing_keys(roles: &[Element<'_>], entity: Quoted) -> Result<TrustedKeys, MetadataError> {
     let mut certificates: Vec<Certificate> = Vec::new();
     let mut problems = Vec::new();

@@ -96,8 +96,7 @@ impl SpMetadata<'_> {
         out.start("md:EntityDescriptor").attribute("xmlns:md", MD).optional("ID", id);
         out.attribute("entityID", self.entity_id.as_ref()).start("md:SPSSODescriptor");
         out.attribute("AuthnRequestsSigned", if self.requests_signed { "true" } else { "false" });
-        out.attribute("WantAssertionsSigned", "true")
-            .attribute("protocolSupportEnumeration", SAMLP);
+        out.attribute("WantAssertionsSigned", "true").attribute("protocolSupportEnumeration", SAMLP);
         let signing = self.current.into_iter().chain(&self.published.signing);
         let encryption = self.published.encryption.iter().map(|key| ("encryption", key));
         for (purpose, certificate) in signing.map(|key| ("signing", key)).chain(encryption) {

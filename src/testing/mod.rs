@@ -1,8 +1,8 @@
 //! An identity provider in Entra's exact shape, for your tests and ours (feature `testing`).
 //!
-//! It answers a request as Entra ID would: in the same XML, with the same claims, dates and
-//! algorithms. Everything in an answer can be made wrong, to see what your handler does with it.
-//! Its keys are published with this crate: whoever trusts them trusts everybody.
+//! It answers a request as Entra ID would: in the same XML, with the same claims, dates and algorithms. Everything in
+//! an answer can be made wrong, to see what your handler does with it. Its keys are published with this crate: whoever
+//! trusts them trusts everybody.
 //!
 //! ```
 //! use entra_sso::testing::TestIdp;
@@ -27,8 +27,7 @@ use crate::dsig::{DS, Placement, SignatureStyle, sign_element};
 use crate::error::Error;
 use crate::ids::{EndpointUrl, InvalidId};
 use crate::saml::{
-    HTTP_POST, HTTP_REDIRECT, IdentityProvider, MD, MetadataTrust, Outgoing, SAMLP, XSI, getters,
-    setters,
+    HTTP_POST, HTTP_REDIRECT, IdentityProvider, MD, MetadataTrust, Outgoing, SAMLP, XSI, getters, setters,
 };
 use crate::time::UnixTime;
 use crate::xml::Writer;

@@ -61,8 +61,8 @@ impl TestKey {
     }
 }
 
-/// An answer under preparation. As it comes from [`TestIdp`] it is good; each method makes one
-/// thing different. `None` leaves the thing out.
+/// An answer under preparation. As it comes from [`TestIdp`] it is good; each method makes one thing different. `None`
+/// leaves the thing out.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TestResponse {
@@ -232,9 +232,7 @@ impl TestResponse {
         let mut out = Writer::new();
         let id = format!("_a{}", self.id);
         let time = |time: Option<UnixTime>| time.map(|time| time.to_string());
-        out.start("Assertion")
-            .attribute("ID", &id)
-            .attribute("IssueInstant", &self.now.to_string());
+        out.start("Assertion").attribute("ID", &id).attribute("IssueInstant", &self.now.to_string());
         out.attribute("Version", "2.0").attribute("xmlns", SAML).leaf("Issuer", &self.issuer);
         out.start("Subject").start("NameID").attribute("Format", &self.name_id.1);
         out.text(&self.name_id.0).end();
@@ -258,8 +256,7 @@ impl TestResponse {
             out.end();
         }
         out.end().start("AuthnStatement");
-        out.attribute("AuthnInstant", &self.authn_instant.to_string())
-            .attribute("SessionIndex", &id);
+        out.attribute("AuthnInstant", &self.authn_instant.to_string()).attribute("SessionIndex", &id);
         out.start("AuthnContext").leaf("AuthnContextClassRef", &self.context_class);
         out.finish()
     }

@@ -2,15 +2,15 @@
 
 use super::{Attribute, Declaration, Document, Element, Kind, Node, Span, XmlError};
 
-/// Writes the canonical form of `apex` to `out`, leaving out the element `without` (the enveloped
-/// signature, XML Signature 6.6.4) and everything in it.
+/// Writes the canonical form of `apex` to `out`, leaving out the element `without` (the enveloped signature, XML
+/// Signature 6.6.4) and everything in it.
 ///
 /// `prefixes` is the `InclusiveNamespaces PrefixList`; `#default` is the default namespace.
 ///
-/// It is an error if a namespace URI is relative: such a document has no canonical form (Canonical
-/// XML 1.0 section 1.3), and a verifier that went on with nothing would digest nothing
-/// (CVE-2025-66475). So is a form of more than four times the bytes that the document may have:
-/// declarations that are rendered again and again make gigabytes of kilobytes.
+/// It is an error if a namespace URI is relative: such a document has no canonical form (Canonical XML 1.0 section
+/// 1.3), and a verifier that went on with nothing would digest nothing (CVE-2025-66475). So is a form of more than four
+/// times the bytes that the document may have: declarations that are rendered again and again make gigabytes of
+/// kilobytes.
 pub(crate) fn canonicalize(
     apex: Element<'_>,
     without: Option<Element<'_>>,
@@ -92,8 +92,8 @@ impl<'d> Walk<'d, '_> {
         Ok(())
     }
 
-    /// Section 3 of the recommendation: what the element visibly uses, and what the list names,
-    /// where no ancestor in the output has rendered the same.
+    /// Section 3 of the recommendation: what the element visibly uses, and what the list names, where no ancestor in
+    /// the output has rendered the same.
     fn namespaces(&mut self, index: u32, element: &'d Node) {
         let document = self.document;
         let first = self.rendered.len();
@@ -120,8 +120,8 @@ impl<'d> Walk<'d, '_> {
         }
     }
 
-    /// Notes a declaration for output, unless it is in force already. From `first` on stand those
-    /// of the element under work.
+    /// Notes a declaration for output, unless it is in force already. From `first` on stand those of the element under
+    /// work.
     fn render(&mut self, prefix: Span, uri: Span, first: usize) {
         let document = self.document;
         let (name, value) = (document.str(prefix), document.str(uri));
@@ -149,8 +149,7 @@ fn declared(document: &Document<'_>, element: &Node, prefix: &str) -> Option<Dec
 /// The declaration of `prefix` in force at an element: its own or that of the nearest ancestor.
 fn in_scope(document: &Document<'_>, index: u32, prefix: &str) -> Option<Declaration> {
     let parent = |at: &u32| (*at != 0).then(|| document.node(*at).parent);
-    std::iter::successors(Some(index), parent)
-        .find_map(|at| declared(document, document.node(at), prefix))
+    std::iter::successors(Some(index), parent).find_map(|at| declared(document, document.node(at), prefix))
 }
 
 /// The reference for a byte that needs one somewhere.

@@ -121,10 +121,7 @@ fn only_the_exact_value_means_more_than_one_factor() {
     assert!(!methods(&[method]));
     assert!(!did_mfa(&attributes(&[("methods", &[claims::MULTIPLE_AUTHN])])));
     assert!(methods(&[method, claims::MULTIPLE_AUTHN]));
-    let twice = [
-        (claims::AUTHN_METHODS, &[method][..]),
-        (claims::AUTHN_METHODS, &[claims::MULTIPLE_AUTHN]),
-    ];
+    let twice = [(claims::AUTHN_METHODS, &[method][..]), (claims::AUTHN_METHODS, &[claims::MULTIPLE_AUTHN])];
     assert!(did_mfa(&attributes(&twice)));
 }
 

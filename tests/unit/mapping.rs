@@ -146,8 +146,7 @@ fn groups_that_were_left_out_refuse_the_login_by_any_road() {
     assert_eq!(by_name.expect_err("an overage").code(), "mapping.groups_overage");
     let renamed = rule("roles", &[Source::Groups("Group".to_owned())]);
     assert_eq!(code(list(renamed.clone()), &sent), "mapping.groups_overage");
-    let mapped =
-        apply([Rule { empty_on_overage: true, ..list(renamed) }], &sent).expect("asked for");
+    let mapped = apply([Rule { empty_on_overage: true, ..list(renamed) }], &sent).expect("asked for");
     assert!(mapped.field("roles").is_some_and(|field| field.values.is_empty()));
 }
 
@@ -226,10 +225,7 @@ fn presets_are_valid_and_an_own_rule_takes_the_place_of_theirs() {
         let rules = Rules { rules: preset.rules(), ..Rules::default() };
         assert!(Mapping::try_from(rules).is_ok(), "{preset:?}");
     }
-    let preset = |preset, own: Option<Rule>| Rules {
-        preset: Some(preset),
-        rules: own.into_iter().collect(),
-    };
+    let preset = |preset, own: Option<Rule>| Rules { preset: Some(preset), rules: own.into_iter().collect() };
     let sent = [
         (claims::TENANT_ID, &["T"][..]),
         (claims::OBJECT_ID, &["O"]),
