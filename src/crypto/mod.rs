@@ -144,3 +144,7 @@ pub(crate) struct PublicKey {
     pub(crate) kind: KeyKind,
     pub(crate) bytes: Box<[u8]>,
 }
+
+#[cfg(test)]
+#[path = "../../tests/unit/crypto.rs"]
+mod tests;

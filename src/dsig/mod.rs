@@ -87,7 +87,7 @@ impl Signed {
 #[non_exhaustive]
 pub enum DsigError {
     /// There is no signature on the element.
-    #[error("`{element}` has no signature")]
+    #[error("{element} has no signature")]
     Missing {
         /// The element that should be signed.
         element: Quoted,
@@ -148,7 +148,7 @@ pub enum DsigError {
         now: UnixTime,
     },
     /// The signature is good, but the element is not what was signed.
-    #[error("`{element}` was changed after it was signed")]
+    #[error("{element} was changed after it was signed")]
     DigestMismatch {
         /// The element.
         element: Quoted,

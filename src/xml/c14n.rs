@@ -10,6 +10,8 @@ use super::{Attribute, Declaration, Document, Element, Kind, Node, Span, XmlErro
 /// # Errors
 /// When a namespace URI is relative: such a document has no canonical form (Canonical XML 1.0
 /// section 1.3), and a verifier that went on with nothing would digest nothing (CVE-2025-66475).
+/// When the form has more than four times the bytes that the document may have: declarations that
+/// are rendered again and again make gigabytes of kilobytes.
 pub(crate) fn canonicalize(
     apex: Element<'_>,
     without: Option<Element<'_>>,
@@ -80,6 +82,10 @@ impl<'d> Walk<'d, '_> {
         if declarations(document, element).iter().any(|declaration| declaration.relative) {
             let element = Element::new(document, index).quoted();
             return Err(XmlError::RelativeNamespace { element });
+        }
+        if self.out.len() > document.canonical_limit {
+            let (what, limit) = ("bytes in canonical form", document.canonical_limit);
+            return Err(XmlError::TooMuch { what, limit });
         }
         self.out.push('<');
         self.name(element.prefix, element.local);

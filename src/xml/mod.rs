@@ -4,8 +4,6 @@ mod c14n;
 mod name;
 mod parse;
 mod read;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub(crate) use c14n::canonicalize;
@@ -119,6 +117,8 @@ pub(crate) struct Document<'a> {
     nodes: Vec<Node>,
     attributes: Vec<Attribute>,
     declarations: Vec<Declaration>,
+    /// Bytes that a canonical form may have.
+    canonical_limit: usize,
 }
 
 /// Stands in for an index that is out of range, which no code here makes.
@@ -207,7 +207,7 @@ pub enum XmlError {
         limit: usize,
     },
     /// An element that the schema demands is not there.
-    #[error("`{parent}` has no `{child}` where the schema wants it")]
+    #[error("{parent} has no `{child}` where the schema wants it")]
     MissingElement {
         /// The element that should hold it.
         parent: Quoted,
@@ -215,7 +215,7 @@ pub enum XmlError {
         child: &'static str,
     },
     /// An element stands where the schema has none, or once too often.
-    #[error("`{parent}` holds `{found}` where the schema does not allow it")]
+    #[error("{parent} holds {found} where the schema does not allow it")]
     UnexpectedElement {
         /// The element that holds it.
         parent: Quoted,
@@ -223,13 +223,13 @@ pub enum XmlError {
         found: Quoted,
     },
     /// Text stands between elements, or an element or comment stands inside a value.
-    #[error("`{element}` mixes text with elements or comments")]
+    #[error("{element} mixes text with elements or comments")]
     MixedContent {
         /// The element in question.
         element: Quoted,
     },
     /// An attribute that the schema demands is not there.
-    #[error("`{element}` has no attribute `{attribute}`")]
+    #[error("{element} has no attribute `{attribute}`")]
     MissingAttribute {
         /// The element that should have it.
         element: Quoted,
@@ -237,7 +237,7 @@ pub enum XmlError {
         attribute: &'static str,
     },
     /// A value is not of the type that the schema gives it.
-    #[error("`{element}` holds a value that is no {expected}")]
+    #[error("{element} holds a value that is no {expected}")]
     InvalidValue {
         /// The element that holds the value.
         element: Quoted,
@@ -245,7 +245,7 @@ pub enum XmlError {
         expected: &'static str,
     },
     /// Its namespaces have no canonical form (Canonical XML 1.0 section 1.3).
-    #[error("`{element}` declares a relative namespace URI, which has no canonical form")]
+    #[error("{element} declares a relative namespace URI, which has no canonical form")]
     RelativeNamespace {
         /// The element that declares it.
         element: Quoted,
@@ -270,3 +270,7 @@ impl XmlError {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/unit/xml.rs"]
+mod tests;

@@ -64,6 +64,7 @@ impl<'a, 'l> Parser<'a, 'l> {
             nodes: Vec::with_capacity(text.len() / 48 + 8),
             attributes: Vec::with_capacity(text.len() / 80 + 8),
             declarations: Vec::with_capacity(16),
+            canonical_limit: limits.bytes.saturating_mul(4),
         };
         let open = Vec::with_capacity(16);
         Self { document, limits, open, scope: Vec::with_capacity(16), at: 0, in_text: false }
@@ -193,11 +194,10 @@ impl<'a, 'l> Parser<'a, 'l> {
         let name = name.map(|name| name.trim_end_matches([' ', '\t', '\r', '\n']));
         let open = self.open.last().and_then(|index| self.document.nodes.get(to_usize(*index)));
         let matches = open.zip(name).is_some_and(|(open, name)| {
-            let (prefix, local) = (self.document.str(open.prefix), self.document.str(open.local));
-            match name.split_once(':') {
-                Some((found, rest)) => found == prefix && rest == local,
-                None => prefix.is_empty() && name == local,
-            }
+            // Both parts lie side by side in the input, with the colon if there is a prefix.
+            let (start, local) = (to_usize(open.prefix.start), open.local);
+            let end = to_usize(local.start) + to_usize(local.len);
+            self.document.text.get(start..end) == Some(name)
         });
         if !matches {
             return Err(self.fault("an end tag does not match its start tag"));

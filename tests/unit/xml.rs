@@ -18,7 +18,7 @@ const TAKEN: &[&str] = &[
 #[rustfmt::skip]
 const REFUSED: &[&str] = &[
     "<a x='1' x='2'/>", "<a xmlns:p='u' xmlns:q='u' p:x='1' q:x='2'/>",
-    "<a xmlns:p='u' xmlns:p='v'/>", "<a></b>", "<p:a xmlns:p='u' xmlns:q='u'></q:a>",
+    "<a xmlns:p='u' xmlns:p='v'/>", "<a></b>", "<a></:a>", "<p:a xmlns:p='u' xmlns:q='u'></q:a>",
     "<a><b></b>", "<a></a></a>", "<p:a/>", "<a p:x='1'/>", "<r><a xmlns:p='u'/><p:b/></r>",
     "<a xmlns:xmlns='u'/>", "<xmlns:a/>", "<a xmlns:xml='urn:x'/>",
     "<a xmlns:p='http://www.w3.org/XML/1998/namespace'/>",
@@ -264,6 +264,23 @@ fn every_limit_is_exact() {
     let fill = |bytes: usize| format!("<a>{}</a>", "x".repeat(bytes - 7));
     assert!(parse(&fill(limits.bytes)).is_ok());
     assert!(parse(&fill(limits.bytes + 1)).is_err());
+}
+
+/// Each `p:b` declares anew what its parent does not use: a few bytes become many.
+#[test]
+fn the_canonical_form_cannot_explode() {
+    let text = format!("<a xmlns:p='urn:{}'>{}</a>", "x".repeat(100_000), "<p:b/>".repeat(10_000));
+    assert_eq!(
+        canonical(&text).map(|form| form.len()).map_err(|error| error.code()),
+        Err("saml.xml_too_large")
+    );
+}
+
+#[test]
+fn an_error_names_its_element_once() {
+    let document = parse("<a/>").expect("well-formed");
+    let missing = document.root().required("x").expect_err("there is none");
+    assert_eq!(missing.to_string(), "`a` has no attribute `x`");
 }
 
 #[test]
