@@ -29,7 +29,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
 use axum::{Router, serve};
 use demo::{APP, Page, Sessions, escape, idp};
-use entra_sso::entra::{EntraApp, Groups, PortalValues, UserKey, did_mfa, portal_values};
+use entra_sso::entra::{EntraApp, Groups, PORTAL_PLACE, UserKey, did_mfa, portal_values};
 use entra_sso::http::{HttpResponse, Outcome, Routes};
 use entra_sso::mapping::Mapping;
 use entra_sso::{CookieKey, IdentityProvider, Login, MemoryReplayCache, MetadataTrust};
@@ -198,8 +198,10 @@ fn fetch(url: &EndpointUrl) -> Result<Vec<u8>, ureq::Error> {
 fn print_portal_values() -> Result<(), Box<dyn Error>> {
     let url = |path| danger::plain_http(&format!("{APP}/saml/{path}"));
     let (name, acs, login) = (format!("{APP}/saml/metadata"), url("acs")?, url("login")?);
-    println!("Paste into {}:\n", PortalValues::PLACE);
-    println!("{}", portal_values(&name.parse()?, &acs, Some(&login), None));
+    println!("Paste into {PORTAL_PLACE}:\n");
+    for (label, value) in portal_values(&name.parse()?, &acs, Some(&login), None) {
+        println!("{label}: {value}");
+    }
     Ok(())
 }
 
