@@ -166,14 +166,13 @@ impl Quoted {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let cut = text.chars().nth(Self::LIMIT).map(|_| '…');
-        Self(text.chars().take(Self::LIMIT).flat_map(escape).chain(cut).collect())
+        // Quotes and apostrophes do no harm between backticks.
+        let escaped = text.chars().take(Self::LIMIT).flat_map(|c| match c {
+            '\'' | '"' => vec![c],
+            _ => c.escape_debug().collect(),
+        });
+        Self(escaped.chain(cut).collect())
     }
-}
-
-/// Quotes and apostrophes do no harm between backticks.
-fn escape(c: char) -> impl Iterator<Item = char> {
-    let plain = matches!(c, '\'' | '"').then_some(c);
-    plain.into_iter().chain(c.escape_debug().skip(if plain.is_some() { usize::MAX } else { 0 }))
 }
 
 impl AsRef<str> for Quoted {
