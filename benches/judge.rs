@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use entra_sso::mapping::Mapping;
 use entra_sso::sp::{ClaimError, ReplayKey};
 use entra_sso::testing::{ReceivedRequest, TestIdp, TestKey, TestResponse, TestSigning};
-use entra_sso::{
-    MessageId, PostedResponse, ReplayCache, ServiceProvider, UnixTime, danger,
-};
+use entra_sso::{MessageId, PostedResponse, ReplayCache, ServiceProvider, UnixTime, danger};
 use ring::{digest, signature};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -49,7 +47,9 @@ fn cases() -> Vec<(&'static str, usize, Change)> {
         ("entra", 0, |answer| answer),
         ("groups150", 150, |answer| answer),
         ("both", 0, |answer| answer.signing(TestSigning::Both)),
-        ("refused_expired", 0, |answer| answer.conditions(None, Some(NOW.minus(Duration::from_secs(600))))),
+        ("refused_expired", 0, |answer| {
+            answer.conditions(None, Some(NOW.minus(Duration::from_secs(600))))
+        }),
         ("refused_wrong_key", 0, |answer| answer.key(TestKey::Other)),
         ("refused_unsigned", 0, |answer| answer.signing(TestSigning::Neither)),
     ]
@@ -65,8 +65,10 @@ fn request_id() -> MessageId {
 }
 
 fn request(sp: &ServiceProvider) -> ReceivedRequest {
-    let started = sp.start_login(entra_sso::ReturnTo::default(), NOW, &entra_sso::SystemRandom::default());
-    let mut received = ReceivedRequest::from_outgoing(&started.expect("a login").outgoing).expect("a request");
+    let started =
+        sp.start_login(entra_sso::ReturnTo::default(), NOW, &entra_sso::SystemRandom::default());
+    let mut received =
+        ReceivedRequest::from_outgoing(&started.expect("a login").outgoing).expect("a request");
     received.id = request_id().to_string();
     received
 }
@@ -107,7 +109,8 @@ struct Floor {
 
 impl Floor {
     fn of(xml: &str, verifications: usize) -> Self {
-        let pair = ring::rsa::KeyPair::from_pkcs8(include_bytes!("../src/testing/idp.key.der")).expect("a key");
+        let pair = ring::rsa::KeyPair::from_pkcs8(include_bytes!("../src/testing/idp.key.der"))
+            .expect("a key");
         let start = xml.find("<Assertion").unwrap_or(0);
         let element = xml.as_bytes().get(start..).unwrap_or_default().to_vec();
         let info = vec![b'x'; 800]; // what Entra's SignedInfo comes to
@@ -115,11 +118,19 @@ impl Floor {
         let rng = ring::rand::SystemRandom::new();
         pair.sign(&signature::RSA_PKCS1_SHA256, &rng, &info, &mut signature).expect("a signature");
         let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, xml);
-        Self { base64, element, info, key: pair.public().as_ref().to_vec(), signature, verifications }
+        Self {
+            base64,
+            element,
+            info,
+            key: pair.public().as_ref().to_vec(),
+            signature,
+            verifications,
+        }
     }
 
     fn run(&self) -> bool {
-        let decoded = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &self.base64);
+        let decoded =
+            base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &self.base64);
         black_box(decoded.is_ok());
         (0..self.verifications).all(|_| {
             black_box(digest::digest(&digest::SHA256, &self.element));

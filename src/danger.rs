@@ -6,7 +6,7 @@
 
 use crate::error::Error;
 use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId};
-use crate::saml::{IdentityProvider, MetadataTrust, Scheme};
+use crate::saml::{IdentityProvider, MetadataTrust};
 use crate::sp::{PendingLogin, ServiceProvider};
 use crate::time::UnixTime;
 
@@ -30,7 +30,7 @@ pub fn metadata_with_plain_http(
     trust: MetadataTrust<'_>,
     now: UnixTime,
 ) -> Result<IdentityProvider, Error> {
-    Ok(IdentityProvider::read(xml, entity, trust, now, Scheme::PlainHttpToo)?)
+    Ok(IdentityProvider::read(xml, entity, trust, now, EndpointUrl::with_plain_http)?)
 }
 
 /// A pending login for a request that was captured elsewhere, to judge its answer offline. A server

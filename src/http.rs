@@ -219,7 +219,7 @@ impl Routes {
             }
         }
         if request.body().len() > Self::BODY_LIMIT {
-            return Err(BindingError::TooLarge { limit: Self::BODY_LIMIT }.into());
+            return Err(BindingError::TooLarge(Self::BODY_LIMIT).into());
         }
         must_be_form(request)?;
         let posted = PostedResponse::from_form(request.body())?;

@@ -152,6 +152,31 @@ fn three_minutes_of_clock_difference_are_allowed_and_not_one_millisecond_more() 
 }
 
 #[test]
+fn an_authentication_context_has_the_parts_of_the_schema() {
+    const CLASS: &str = "<AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password\
+                         </AuthnContextClassRef>";
+    let context = |parts: &str| code(|answer| answer.replace_before_signing(CLASS, parts));
+    let declared = "<AuthnContextDeclRef>urn:x</AuthnContextDeclRef>";
+    let asked = "<AuthenticatingAuthority>urn:x</AuthenticatingAuthority>";
+    assert_eq!(context(&format!("{CLASS}{declared}{asked}{asked}")), "accepted");
+    assert_eq!(context(declared), "accepted");
+    assert_eq!(context(asked), "saml.xml_schema");
+    assert_eq!(context(&format!("{declared}{CLASS}")), "saml.xml_schema");
+    assert_eq!(context(&format!("{CLASS}{CLASS}")), "saml.xml_schema");
+}
+
+#[test]
+fn every_spelling_of_a_foreign_id_counts() {
+    let hidden = "<samlp:Extensions><x xmlns='urn:x' Id='_a7' ID='_b'/></samlp:Extensions>";
+    let with = |hidden| format!("{hidden}<samlp:Status>");
+    let code = |text: &str| {
+        code(|answer| answer.id("7").replace_after_signing("<samlp:Status>", &with(text)))
+    };
+    assert_eq!(code(hidden), "saml.duplicate_id");
+    assert_eq!(code(&hidden.replace("_a7", "_c")), "accepted");
+}
+
+#[test]
 fn an_entity_id_that_is_no_uri_is_known_by_its_spn() {
     let entity = "1f3b7a50-0000-4000-8000-000000000002".parse().expect("a name");
     let acs = "https://app.example/acs".parse().expect("a URL");

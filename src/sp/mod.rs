@@ -1,5 +1,8 @@
 //! A service provider: asks, and judges the answer by the Web Browser SSO profile.
 
+#[cfg(test)]
+#[path = "../../tests/unit/corpus_sp.rs"]
+mod corpus;
 mod login;
 mod replay;
 mod state;

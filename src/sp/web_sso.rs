@@ -70,7 +70,14 @@ fn is_sent_to_us(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Re
 /// SAML Profiles 4.1.4.2: the issuer of the response, where there is one, is the identity provider.
 /// Nothing rests on it, so white space around it is forgiven here; in the assertion it is not.
 fn is_issued_by_whom_we_asked(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Error> {
-    let Some(issuer) = envelope.issuer else { return Ok(()) };
+    let Some(issuer) = envelope.issuer else {
+        // SAML Profiles 4.1.4.2: a signed response names its issuer.
+        let expected = Mismatch::new([], [sp.idp.entity_id().as_ref()]);
+        return match signature_of(envelope.response) {
+            Some(_) => Err(Rejection::IssuerMismatch("Response", expected).into()),
+            None => Ok(()),
+        };
+    };
     must_be_issuer(sp, "Response", trim_xml(issuer.text()?), issuer.attribute("Format"))?;
     Ok(())
 }
@@ -131,8 +138,7 @@ fn is_signed(
         Some(_) => Some(verify(element, keys, &policy)?),
         None => None,
     };
-    let signed =
-        assertion.or(response).ok_or_else(|| DsigError::Missing { element: element.quoted() })?;
+    let signed = assertion.or(response).ok_or_else(|| DsigError::Missing(element.quoted()))?;
     Ok((Assertion::from_signed(&signed)?, signed.certificate().clone()))
 }
 
@@ -142,7 +148,7 @@ fn assertion_is_issued_by_whom_we_asked(
     assertion: &Assertion,
 ) -> Result<(), Rejection> {
     let issuer = &assertion.issuer;
-    must_be_issuer(sp, "assertion", &issuer.name, issuer.format.as_deref())
+    must_be_issuer(sp, "assertion", &issuer.value, issuer.format.as_deref())
 }
 
 /// SAML Profiles 4.1.4.2: the subject is somebody, with a name.

@@ -1,0 +1,160 @@
+//! Sign-in with Entra ID in an actix-web application: `cargo run --example actix_login`, then open
+//! <http://localhost:3000>.
+//!
+//! It signs in with a demo identity provider; `entra_login` shows how to read the metadata of yours.
+
+mod demo;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, SET_COOKIE};
+use actix_web::web::{self, Bytes, Data, PayloadConfig};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
+use demo::{APP, Page, Sessions, escape, idp};
+use entra_sso::http::{self, Outcome, Routes};
+use entra_sso::mapping::Mapping;
+use entra_sso::{CookieKey, Login, MemoryReplayCache, ServiceProvider, SystemRandom, UnixTime};
+
+struct State {
+    saml: Routes,
+    mapping: Mapping,
+    sessions: Sessions<String>,
+}
+
+/// A request of actix-web with its body, as `Routes` reads it.
+struct Whole(HttpRequest, Bytes);
+
+impl http::HttpRequest for Whole {
+    fn method(&self) -> &str {
+        self.0.method().as_str()
+    }
+
+    fn path(&self) -> &str {
+        self.0.uri().path()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.0.uri().query()
+    }
+
+    fn header(&self, name: &str) -> Vec<&str> {
+        self.0.headers().get_all(name).filter_map(|value| value.to_str().ok()).collect()
+    }
+
+    fn body(&self) -> &[u8] {
+        &self.1
+    }
+}
+
+fn send(response: http::HttpResponse, cookie: Option<String>) -> HttpResponse {
+    let status = StatusCode::from_u16(response.status).unwrap_or_default();
+    let mut out = HttpResponse::build(status);
+    let cookie = cookie.map(|cookie| ("set-cookie", cookie));
+    for header in response.headers.into_iter().chain(cookie) {
+        out.append_header(header);
+    }
+    out.body(response.body)
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Yours is `"https://…".parse()?`: plain http is for this machine only.
+    let base = entra_sso::danger::plain_http(&format!("{APP}/saml"))?;
+    let sp = ServiceProvider::at(&base, idp::idp()?.identity_provider(UnixTime::now())?);
+    let key = CookieKey::random(&SystemRandom::default())?;
+    let state = Data::new(State {
+        saml: Routes::new(sp, key, MemoryReplayCache::default()),
+        mapping: Mapping::entra(),
+        sessions: Sessions::new(),
+    });
+    let site = move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(PayloadConfig::new(Routes::BODY_LIMIT))
+            .route("/", web::get().to(start))
+            .route("/me", web::get().to(me))
+            .route("/sign-out", web::post().to(sign_out))
+            .route("/saml/{route}", web::to(saml))
+    };
+    let idp = || {
+        App::new().service(
+            web::resource(idp::path()).route(web::get().to(ask)).route(web::post().to(answer)),
+        )
+    };
+    rt::spawn(HttpServer::new(idp).workers(1).bind(idp::ADDRESS)?.run());
+    println!("Open {APP}");
+    Ok(HttpServer::new(site).workers(2).bind("localhost:3000")?.run().await?)
+}
+
+async fn saml(state: Data<State>, head: HttpRequest, body: Bytes) -> HttpResponse {
+    match state.saml.handle(&Whole(head, body)) {
+        Outcome::SignedIn(login, response) => match open_session(&state, &login) {
+            Ok(cookie) => send(response, Some(cookie)),
+            Err(error) => {
+                eprintln!("signed in, but not let in: {error}");
+                page(StatusCode::FORBIDDEN, Page::sign_in_first())
+            }
+        },
+        Outcome::Refused(error, response) => {
+            eprintln!("{}: {error}", error.code());
+            if let Some(hint) = error.hint() {
+                eprintln!("    {hint}");
+            }
+            send(response, None)
+        }
+        Outcome::Respond(response) | Outcome::AlreadyAnswered(_, response) => send(response, None),
+        _ => HttpResponse::NotFound().finish(),
+    }
+}
+
+fn open_session(state: &State, login: &Login) -> Result<String, Box<dyn std::error::Error>> {
+    let fields = state.mapping.apply(login.claims())?;
+    let name = fields.one("display_name").unwrap_or("somebody without a name");
+    Ok(state.sessions.open(name.to_owned())?)
+}
+
+async fn start() -> HttpResponse {
+    page(StatusCode::OK, Page::start())
+}
+
+async fn me(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let Some(name) = state.sessions.user(&cookies(&request)) else {
+        return page(StatusCode::UNAUTHORIZED, Page::sign_in_first());
+    };
+    let name = escape(&name);
+    let content = format!(
+        "<h1 id=\"user\">{name}</h1><form method=\"post\" action=\"/sign-out\">\
+         <button id=\"sign-out\">Sign out</button></form>"
+    );
+    page(StatusCode::OK, Page::of_app(&name, &content))
+}
+
+async fn sign_out(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let cookie = state.sessions.close(&cookies(&request));
+    let headers = [(SET_COOKIE, cookie), (LOCATION, "/")];
+    let mut out = HttpResponse::SeeOther();
+    headers.into_iter().for_each(|header| {
+        out.append_header(header);
+    });
+    out.finish()
+}
+
+async fn ask(request: HttpRequest) -> HttpResponse {
+    page(StatusCode::OK, idp::ask(request.query_string()))
+}
+
+async fn answer(request: HttpRequest, choice: String) -> HttpResponse {
+    page(StatusCode::OK, idp::answer(request.query_string(), &choice))
+}
+
+fn cookies(request: &HttpRequest) -> String {
+    let values = request.headers().get_all("cookie").filter_map(|value| value.to_str().ok());
+    values.collect::<Vec<_>>().join("; ")
+}
+
+fn page(status: StatusCode, page: Page) -> HttpResponse {
+    HttpResponse::build(status)
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CONTENT_SECURITY_POLICY, page.policy))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(page.html)
+}
