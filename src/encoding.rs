@@ -38,8 +38,8 @@ pub(crate) fn trim_xml(text: &str) -> &str {
     text.trim_matches(XML_SPACE)
 }
 
-/// Decodes at most `limit` bytes, without the white space that XML Schema drops from
-/// `base64Binary`. The length is judged before any work is done.
+/// Decodes at most `limit` bytes, without the white space that XML Schema drops from `base64Binary`. The length is
+/// judged before any work is done.
 pub(crate) fn base64_decode(text: &str, limit: usize) -> Result<Vec<u8>, EncodingError> {
     let clean: Cow<'_, [u8]> = match text.bytes().any(is_space) {
         false => text.as_bytes().into(),
@@ -72,8 +72,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Inflates raw DEFLATE to at most `limit` bytes. A bomb costs no more than that (CVE-2023-26483,
-/// CVE-2025-25293); bytes behind the end of the stream are refused, because nothing reads them.
+/// Inflates raw DEFLATE to at most `limit` bytes. A bomb costs no more than that (CVE-2023-26483, CVE-2025-25293);
+/// bytes behind the end of the stream are refused, because nothing reads them.
 pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingError> {
     let mut state = Decompress::new(false);
     let mut out = Vec::with_capacity(limit.min(bytes.len().saturating_mul(4)).saturating_add(1));
@@ -119,8 +119,8 @@ pub(crate) fn percent_encode(text: &str) -> String {
     out
 }
 
-/// Decodes `application/x-www-form-urlencoded` text (`+` is a space). A broken `%` is an error, not
-/// a literal: two readers that differ over it are two parsers.
+/// Decodes `application/x-www-form-urlencoded` text (`+` is a space). A broken `%` is an error, not a literal: two
+/// readers that differ over it are two parsers.
 pub(crate) fn percent_decode(text: &[u8]) -> Result<String, EncodingError> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -153,8 +153,8 @@ pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Text from a message, shortened and escaped so that it can stand in a log: no line breaks, no
-/// control or bidirectional characters, at most 120 characters.
+/// Text from a message, shortened and escaped so that it can stand in a log: no line breaks, no control or
+/// bidirectional characters, at most 120 characters.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Quoted(Box<str>);
 

@@ -17,8 +17,8 @@ pub use crate::xml::XmlError;
 
 /// What went wrong, where, and what to change.
 ///
-/// `Display` is for the log of an administrator; it holds no attribute values and no secrets, and
-/// whatever comes from a message is shortened and escaped. For the person at the browser there is
+/// `Display` is for the log of an administrator; it holds no attribute values and no secrets, and whatever comes from a
+/// message is shortened and escaped. For the person at the browser there is
 /// [`public_message`](Self::public_message), which is the same for every kind.
 #[derive(Debug)]
 pub struct Error {
@@ -81,9 +81,7 @@ pub enum ConfigurationError {
     #[error("the certificate {0} does not belong to the signing key")]
     KeyMismatch(Box<str>),
     /// What must be remembered of a login needs a cookie of so many bytes; so many are safe.
-    #[error(
-        "the pending login needs a cookie of {0} bytes; browsers and proxies are safe with {1}"
-    )]
+    #[error("the pending login needs a cookie of {0} bytes; browsers and proxies are safe with {1}")]
     StateTooLarge(usize, usize),
 }
 
@@ -103,10 +101,7 @@ impl Mismatch {
         expected: impl IntoIterator<Item = &'a str>,
     ) -> Self {
         let quote = Quoted::new;
-        Self {
-            found: found.into_iter().map(quote).collect(),
-            expected: expected.into_iter().map(quote).collect(),
-        }
+        Self { found: found.into_iter().map(quote).collect(), expected: expected.into_iter().map(quote).collect() }
     }
 }
 
@@ -135,10 +130,7 @@ impl fmt::Display for Bound {
         let Self { limit, now, skew, .. } = self;
         let missed = limit.since(*now).max(now.since(*limit)).as_secs();
         let skew = skew.as_secs();
-        write!(
-            f,
-            "{limit}; it is {now} here, {missed} s off, and {skew} s of difference are allowed"
-        )
+        write!(f, "{limit}; it is {now} here, {missed} s off, and {skew} s of difference are allowed")
     }
 }
 
@@ -200,9 +192,7 @@ pub enum Rejection {
         now: UnixTime,
     },
     /// The login was begun with another identity provider than this one, or under other names.
-    #[error(
-        "the login was begun under other settings than with {0}: provider, entity ID or address"
-    )]
+    #[error("the login was begun under other settings than with {0}: provider, entity ID or address")]
     OtherProvider(Quoted),
     /// This login was finished before; the browser sent the form again.
     #[error("this login was finished before: a reload, or the Back button")]
@@ -265,8 +255,8 @@ impl Error {
         &self.kind
     }
 
-    /// A name that stays the same from release to release, such as `saml.audience_mismatch`: the
-    /// heading in the [manual](crate::manual::errors).
+    /// A name that stays the same from release to release, such as `saml.audience_mismatch`: the heading in the
+    /// [manual](crate::manual::errors).
     #[must_use]
     pub fn code(&self) -> &'static str {
         match &*self.kind {
@@ -303,14 +293,11 @@ impl Error {
     pub fn suggests_metadata_refresh(&self) -> bool {
         matches!(
             &*self.kind,
-            ErrorKind::Signature(
-                DsigError::UnknownKey { .. } | DsigError::CertificateNotValid { .. }
-            )
+            ErrorKind::Signature(DsigError::UnknownKey { .. } | DsigError::CertificateNotValid { .. })
         )
     }
 
-    /// What the person at the browser may read. The same for every kind, so that it tells an
-    /// attacker nothing.
+    /// What the person at the browser may read. The same for every kind, so that it tells an attacker nothing.
     #[must_use]
     pub fn public_message(&self) -> &'static str {
         "We could not sign you in. Please try again, or ask your administrator."
@@ -383,8 +370,7 @@ const BASIC: Option<&str> = place!("Basic SAML Configuration");
 const CERTIFICATES: Option<&str> = place!("SAML Certificates");
 const CLAIMS: Option<&str> = place!("Attributes & Claims");
 const SET_UP: Option<&str> = place!("Set up your application");
-const ENCRYPTION: Option<&str> =
-    Some("Enterprise applications › your application › Token encryption");
+const ENCRYPTION: Option<&str> = Some("Enterprise applications › your application › Token encryption");
 const LOGS: Option<&str> = Some("Entra ID › Monitoring & health › Sign-in logs");
 
 /// In the settings of this application, or on this server.

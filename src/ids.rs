@@ -21,17 +21,18 @@ pub struct InvalidId {
 }
 
 /// The rule that a text breaks, if it breaks one.
-type Verdict = Result<(), &'static str>;
+pub(crate) type Verdict = Result<(), &'static str>;
 
-fn checked(text: &str, expected: &'static str, verdict: Verdict) -> Result<Box<str>, InvalidId> {
+pub(crate) fn checked(text: &str, expected: &'static str, verdict: Verdict) -> Result<Box<str>, InvalidId> {
     match verdict {
         Ok(()) => Ok(text.into()),
         Err(reason) => Err(InvalidId { expected, found: Quoted::new(text), reason }),
     }
 }
 
+/// Types for text that the check lets pass, kept as it came or folded.
 macro_rules! text_types {
-    ($($(#[$doc:meta])* $name:ident: $check:expr;)*) => { $(
+    ($($(#[$doc:meta])* $name:ident: $check:expr $(=> $folded:ident)?;)*) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct $name(Box<str>);
@@ -40,7 +41,8 @@ macro_rules! text_types {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                checked(text, stringify!($name), $check(text)).map(Self)
+                let kept: &str = &text$(.$folded())?;
+                $crate::ids::checked(kept, stringify!($name), $check(text)).map(Self)
             }
         }
 
@@ -58,29 +60,31 @@ macro_rules! text_types {
     )* };
 }
 
+pub(crate) use text_types;
+
 text_types! {
-    /// The name of a SAML entity, ours or the identity provider's: a URI of at most 1024 characters
-    /// (SAML Core 8.3.6). Compared byte for byte. Entra also knows names that are no URI, such as a
-    /// bare application ID, so the form of a URI is not demanded.
+    /// The name of a SAML entity, ours or the identity provider's: a URI of at most 1024 characters (SAML Core 8.3.6).
+    /// Compared byte for byte. Entra also knows names that are no URI, such as a bare application ID, so the form of a
+    /// URI is not demanded.
     EntityId: entity_id;
 
-    /// Where the browser takes a message: an absolute `https` URL without user information or
-    /// fragment. Compared byte for byte, as `Recipient` and `Destination` are.
+    /// Where the browser takes a message: an absolute `https` URL without user information or fragment. Compared byte
+    /// for byte, as `Recipient` and `Destination` are.
     ///
     /// For development over `http` there is [`danger::plain_http`](crate::danger::plain_http).
     EndpointUrl: https_url;
 
-    /// The `ID` of one message or assertion: an `xs:ID`, so it begins with a letter or `_`. Entra
-    /// answers AADSTS7500529 to one that begins with a digit.
+    /// The `ID` of one message or assertion: an `xs:ID`, so it begins with a letter or `_`. Entra answers AADSTS7500529
+    /// to one that begins with a digit.
     MessageId: message_id;
 
-    /// The opaque value that travels beside a message: at most 80 bytes (SAML Bindings 3.4.3). Ours
-    /// is random and names a pending login; it is never a URL.
+    /// The opaque value that travels beside a message: at most 80 bytes (SAML Bindings 3.4.3). Ours is random and names
+    /// a pending login; it is never a URL.
     RelayState: relay_state;
 
-    /// A path on our own site to come back to, with query and fragment: begins with one `/`, holds
-    /// no `\`, no white space, nothing beyond ASCII, at most 512 bytes. So it cannot name another
-    /// host (an open redirect, CWE-601) or break out of a header.
+    /// A path on our own site to come back to, with query and fragment: begins with one `/`, holds no `\`, no white
+    /// space, nothing beyond ASCII, at most 512 bytes. So it cannot name another host (an open redirect, CWE-601) or
+    /// break out of a header.
     ReturnTo: return_to;
 }
 
@@ -88,9 +92,7 @@ fn entity_id(text: &str) -> Verdict {
     match text {
         "" => Err("it is empty"),
         _ if text.chars().count() > 1024 => Err("SAML Core 8.3.6 allows 1024 characters"),
-        _ if text.chars().any(|c| c.is_control() || c.is_whitespace()) => {
-            Err("it holds white space")
-        }
+        _ if text.chars().any(|c| c.is_control() || c.is_whitespace()) => Err("it holds white space"),
         _ => Ok(()),
     }
 }
@@ -163,8 +165,8 @@ impl EndpointUrl {
         Self(url.into())
     }
 
-    /// Scheme, host and port: what a `form-action` of a content security policy names. And the path
-    /// that a request to this endpoint has, without the query.
+    /// Scheme, host and port: what a `form-action` of a content security policy names. And the path that a request to
+    /// this endpoint has, without the query.
     fn origin_and_path(&self) -> (&str, &str) {
         let whole = self.0.split_once('?').map_or(&*self.0, |(url, _)| url);
         let host = whole.find("://").map_or(0, |at| at + 3);
@@ -205,8 +207,8 @@ impl EntityId {
 }
 
 impl MessageId {
-    /// `_` and 160 random bits in hexadecimal: an `xs:ID` by construction, and more than the 128
-    /// bits that SAML Core 1.3.4 asks for.
+    /// `_` and 160 random bits in hexadecimal: an `xs:ID` by construction, and more than the 128 bits that SAML Core
+    /// 1.3.4 asks for.
     pub(crate) fn from_random(bytes: [u8; 20]) -> Self {
         Self(format!("_{}", hex(&bytes)).into())
     }

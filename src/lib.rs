@@ -1,8 +1,7 @@
-//! Sign-in with Microsoft Entra ID, or any other SAML 2.0 identity provider, for a web application
-//! in any framework.
+//! Sign-in with Microsoft Entra ID, or any other SAML 2.0 identity provider, for a web application in any framework.
 //!
-//! You hand over the bytes that the browser brought; you get a [`Login`], or an [`Error`] that tells
-//! an administrator what to change and where.
+//! You hand over the bytes that the browser brought; you get a [`Login`], or an [`Error`] that tells an administrator
+//! what to change and where.
 //!
 //! ```text
 //!         browser                        your application           this crate
@@ -16,16 +15,16 @@
 //! ```
 //!
 //! # What it does not do
-//! It opens no sockets, starts no threads and keeps no sessions. Bytes, time and randomness come in as
-//! arguments; only [`http::Routes::handle`] and [`UnixTime::now`] read the clock. What waits (a
-//! database, a download of metadata) is yours, between two calls. It does not decide who may do what:
+//! It opens no sockets, starts no threads and keeps no sessions. Bytes, time and randomness come in as arguments; only
+//! [`http::Routes::handle`] and [`UnixTime::now`] read the clock. What waits (a database, a download of metadata) is
+//! yours, between two calls. It does not decide who may do what:
 //! [`mapping`] fills your own record, and the rest is your program's. Logout, encrypted assertions and
 //! metadata that refreshes itself are not there yet.
 //!
 //! # Getting started
-//! In the Entra admin center, follow the [manual](manual::portal). In your program, three routes under
-//! one path; [`http::HttpRequest`] is five methods for a framework without the types of the `http`
-//! crate, and [`ServiceProvider`] has each step by itself.
+//! In the Entra admin center, follow the [manual](manual::portal). In your program, three routes under one path;
+//! [`http::HttpRequest`] is five methods for a framework without the types of the `http` crate, and [`ServiceProvider`]
+//! has each step by itself.
 //! ```
 //! use entra_sso::http::{Outcome, Routes};
 //! use entra_sso::{CookieKey, Error, IdentityProvider, MemoryReplayCache, MetadataTrust};
@@ -58,8 +57,8 @@
 //! ```
 //!
 //! # What cannot be switched off
-//! There is no setting that skips a check. What leaves the safe path has a name with `danger` in it,
-//! and [`danger`] lists it all. Most checks are types, so that leaving one out does not compile; the
+//! There is no setting that skips a check. What leaves the safe path has a name with `danger` in it, and [`danger`]
+//! lists it all. Most checks are types, so that leaving one out does not compile; the
 //! [manual](manual::attacks) says for each published attack which one stops it.
 //!
 //! A pending login answers once, because judging takes it by value:
@@ -104,8 +103,7 @@
 //! | `testing` | an identity provider in Entra's shape, for your tests |
 //! | `full` | all of these |
 //!
-//! None is on by default. A feature adds names, and never changes what another caller of this crate
-//! gets.
+//! None is on by default. A feature adds names, and never changes what another caller of this crate gets.
 
 mod crypto;
 mod dsig;
@@ -131,9 +129,7 @@ pub use crate::encoding::Quoted;
 pub use crate::error::{Error, ErrorKind, Hint, Rejection};
 pub use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo};
 pub use crate::saml::{AuthnRequest, IdentityProvider, MetadataTrust, PostedResponse};
-pub use crate::sp::{
-    CookieKey, Login, MemoryReplayCache, PendingLogin, ReplayCache, ServiceProvider,
-};
+pub use crate::sp::{CookieKey, Login, MemoryReplayCache, PendingLogin, ReplayCache, ServiceProvider};
 pub use crate::time::UnixTime;
 
 #[cfg(doctest)]

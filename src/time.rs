@@ -6,8 +6,8 @@ use std::time::Duration;
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// Read from and written as `xs:dateTime` (which RFC 3339 is a part of). A fraction finer than a
-/// millisecond is cut off: an end moves earlier by less than a millisecond, never later.
+/// Read from and written as `xs:dateTime` (which RFC 3339 is a part of). A fraction finer than a millisecond is cut
+/// off: an end moves earlier by less than a millisecond, never later.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UnixTime(u64);
 
@@ -82,9 +82,8 @@ impl fmt::Display for UnixTime {
 #[non_exhaustive]
 pub struct InvalidTime;
 
-/// Reads `xs:dateTime` with a time zone. SAML Core 1.3.3 asks for UTC; an explicit offset names the
-/// same instant without doubt and is taken, a missing zone is not. Leap seconds and `24:00:00` are
-/// refused.
+/// Reads `xs:dateTime` with a time zone. SAML Core 1.3.3 asks for UTC; an explicit offset names the same instant
+/// without doubt and is taken, a missing zone is not. Leap seconds and `24:00:00` are refused.
 impl FromStr for UnixTime {
     type Err = InvalidTime;
 
@@ -160,8 +159,8 @@ impl Cursor<'_> {
     }
 }
 
-/// Days since 1970-01-01 in the proleptic Gregorian calendar, counted in years that begin in March
-/// so that the leap day comes last.
+/// Days since 1970-01-01 in the proleptic Gregorian calendar, counted in years that begin in March so that the leap day
+/// comes last.
 fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
     let year = if month <= 2 { year - 1 } else { year };
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -180,8 +179,8 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
-/// The instants between which a statement holds: `NotBefore <= now < NotOnOrAfter` (SAML Core
-/// 2.5.1.2). An absent bound does not bound.
+/// The instants between which a statement holds: `NotBefore <= now < NotOnOrAfter` (SAML Core 2.5.1.2). An absent bound
+/// does not bound.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Validity {
     pub(crate) not_before: Option<UnixTime>,

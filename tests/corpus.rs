@@ -1,14 +1,9 @@
-//! The test data of other libraries, through the public API: every message and every piece of
-//! metadata of `../shared/corpus` gets the verdict that its manifest names for a strict profile, or
-//! there is an entry in `corpus-exceptions.toml` that says why we are stricter. Nothing excuses the
-//! acceptance of what should be refused.
+//! The test data of other libraries, through the public API: every message and every piece of metadata of
+//! `../shared/corpus` gets the verdict that its manifest names for a strict profile, or there is an entry in
+//! `corpus-exceptions.toml` that says why we are stricter. Nothing excuses the acceptance of what should be refused.
 //!
 //! What has no public API is tested from inside the crate: see the folder `unit`.
-#![expect(
-    clippy::unwrap_used,
-    clippy::unwrap_in_result,
-    reason = "a broken corpus is to stop the test"
-)]
+#![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a broken corpus is to stop the test")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,8 +15,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use entra_sso::sp::Unsolicited;
 use entra_sso::{
-    Certificate, EndpointUrl, EntityId, Error, IdentityProvider, Login, MemoryReplayCache,
-    MessageId, MetadataTrust, PostedResponse, ReturnTo, ServiceProvider, UnixTime, danger,
+    Certificate, EndpointUrl, EntityId, Error, IdentityProvider, Login, MemoryReplayCache, MessageId, MetadataTrust,
+    PostedResponse, ReturnTo, ServiceProvider, UnixTime, danger,
 };
 use serde_json::Value;
 
@@ -46,8 +41,7 @@ struct Line {
 
 fn lines(folder: &Path, name: &str) -> Vec<Line> {
     let manifest = fs::read_to_string(folder.join(name)).unwrap();
-    let parse =
-        |line: &str| Line { value: serde_json::from_str(line).unwrap(), folder: folder.to_owned() };
+    let parse = |line: &str| Line { value: serde_json::from_str(line).unwrap(), folder: folder.to_owned() };
     manifest.lines().map(parse).collect()
 }
 
@@ -205,8 +199,7 @@ fn wrong_content(line: &Line, login: &Login) -> Option<String> {
     let name = &login.name_id().value;
     let said = everything_said(login);
     let foreign = line.list("must_not_nameid").into_iter().find(|other| name == other);
-    let foreign =
-        foreign.or_else(|| line.list("must_not_contain").into_iter().find(|t| said.contains(*t)));
+    let foreign = foreign.or_else(|| line.list("must_not_contain").into_iter().find(|t| said.contains(*t)));
     match (line.text("expect_nameid"), foreign) {
         (Some(expected), _) if expected != name => Some(format!("the name is {name:?}")),
         (_, Some(foreign)) => Some(format!("it says {foreign:?}")),
@@ -227,9 +220,7 @@ fn read_metadata(line: &Line) -> Result<IdentityProvider, Refusal> {
     };
     let begun = certificate.as_ref().map_or_else(UnixTime::default, Certificate::not_before);
     let now = line.text("now").map_or(begun, |now| now.parse().unwrap());
-    let read = |entity: Option<&EntityId>| {
-        danger::metadata_with_plain_http(entity, &xml, trust, now).map_err(refusal)
-    };
+    let read = |entity: Option<&EntityId>| danger::metadata_with_plain_http(entity, &xml, trust, now).map_err(refusal);
     match read(None) {
         // The manifest does not say which one of several: each must do.
         Err(("saml.metadata_several_entities", message)) => {
@@ -262,9 +253,7 @@ fn codes_of_requirement(requirement: &str) -> &'static [&'static str] {
         "sha1-signature" | "sha1-digest" => &["saml.sha1_not_allowed"],
         "rsa<2048" => &["certificate.weak_key"],
         "encrypted-assertion" => &["saml.encrypted"],
-        "inclusive-c14n" | "c14n-with-comments" | "hmac" | "md5" | "dsa" => {
-            &["saml.algorithm_not_allowed"]
-        }
+        "inclusive-c14n" | "c14n-with-comments" | "hmac" | "md5" | "dsa" => &["saml.algorithm_not_allowed"],
         "not-enveloped" => &["saml.algorithm_not_allowed", "saml.signature_malformed"],
         "empty-reference-uri"
         | "reference-not-parent"
@@ -280,11 +269,10 @@ fn codes_of_requirement(requirement: &str) -> &'static [&'static str] {
     }
 }
 
-const BROKEN: &[&str] =
-    &["saml.signature_invalid", "saml.digest_mismatch", "saml.unknown_signing_key"];
+const BROKEN: &[&str] = &["saml.signature_invalid", "saml.digest_mismatch", "saml.unknown_signing_key"];
 
-/// What an attack of this class must be refused for, however else the message is: so that no check
-/// hides behind another.
+/// What an attack of this class must be refused for, however else the message is: so that no check hides behind
+/// another.
 fn codes_of_class(class: &str) -> &'static [&'static str] {
     const ALGORITHM: &[&str] = &["saml.algorithm_not_allowed"];
     const REFERENCE: &[&str] = &["saml.reference_invalid"];
@@ -293,12 +281,9 @@ fn codes_of_class(class: &str) -> &'static [&'static str] {
     const SCHEMA: &[&str] = &["saml.xml_schema"];
     const TOO_LARGE: &[&str] = &["saml.xml_too_large"];
     match class {
-        _ if class.starts_with("xsw") => &[
-            "saml.assertion_misplaced",
-            "saml.assertion_count",
-            "saml.signature_misplaced",
-            "saml.duplicate_id",
-        ],
+        _ if class.starts_with("xsw") => {
+            &["saml.assertion_misplaced", "saml.assertion_count", "saml.signature_misplaced", "saml.duplicate_id"]
+        }
         "tampered-advice" => &["saml.assertion_misplaced"],
         _ if class.starts_with("tampered") => BROKEN,
         "valid-advice" => &["saml.assertion_misplaced"],
@@ -325,9 +310,7 @@ fn codes_of_class(class: &str) -> &'static [&'static str] {
         | "reference-not-parent"
         | "reference-without-uri"
         | "empty-reference-uri" => REFERENCE,
-        "multiple-signedinfo" | "signedinfo-wrapped" => {
-            &["saml.signature_malformed", "saml.assertion_misplaced"]
-        }
+        "multiple-signedinfo" | "signedinfo-wrapped" => &["saml.signature_malformed", "saml.assertion_misplaced"],
         "hmac-truncation"
         | "signedinfo-cardinality"
         | "digestvalue-comment"
@@ -353,23 +336,15 @@ fn codes_of_class(class: &str) -> &'static [&'static str] {
         "issuer-missing" => &["saml.issuer_mismatch", "saml.xml_schema"],
         "in-response-to" | "unsolicited" | "login-csrf" => &["saml.in_response_to_mismatch"],
         "nameid-empty" | "nameid-missing" | "subject-missing" => &["saml.name_id_missing"],
-        "subjectconfirmation-missing" | "subjectconfirmation-method" => {
-            &["saml.no_bearer_confirmation"]
-        }
-        "subjectconfirmation-no-expiry" | "subjectconfirmation-not-before" => {
-            &["saml.confirmation_invalid"]
-        }
-        "time-expired" | "time-boundary" | "session-expired" | "subjectconfirmation-expired" => {
-            &["saml.expired"]
-        }
+        "subjectconfirmation-missing" | "subjectconfirmation-method" => &["saml.no_bearer_confirmation"],
+        "subjectconfirmation-no-expiry" | "subjectconfirmation-not-before" => &["saml.confirmation_invalid"],
+        "time-expired" | "time-boundary" | "session-expired" | "subjectconfirmation-expired" => &["saml.expired"],
         "time-not-before" => &["saml.not_yet_valid"],
         "idp-cert-not-valid-now" => &["saml.certificate_not_valid"],
         "status" => &["saml.refused", "saml.xml_schema"],
         "saml-version" => &["saml.version"],
         "duplicate-id" => &["saml.duplicate_id", "saml.assertion_count"],
-        "id-type-confusion" => {
-            &["saml.ambiguous_id", "saml.assertion_misplaced", "saml.xml_doctype"]
-        }
+        "id-type-confusion" => &["saml.ambiguous_id", "saml.assertion_misplaced", "saml.xml_doctype"],
         "malformed-response" | "encrypted-wrapping" => &["saml.assertion_count"],
         "encrypted-injection" => &["saml.assertion_misplaced"],
         "signature-position" => &["saml.signature_misplaced", "saml.xml_schema"],
@@ -392,15 +367,13 @@ fn codes_of_class(class: &str) -> &'static [&'static str] {
         "binding-lax" => &["saml.xml_not_utf8"],
         "metadata-expired" => &["saml.metadata_expired"],
         "metadata-tampered" => &["saml.metadata_signature"],
-        "metadata-schema" => {
-            &["saml.xml_schema", "saml.metadata_unexpected_document", "saml.metadata_not_an_idp"]
-        }
+        "metadata-schema" => &["saml.xml_schema", "saml.metadata_unexpected_document", "saml.metadata_not_an_idp"],
         _ => &[],
     }
 }
 
-/// The one kind of message that we take though refusing it is right, and the manifest says that
-/// taking it does no harm: a comment inside a name is in no signed octets, so the name is whole.
+/// The one kind of message that we take though refusing it is right, and the manifest says that taking it does no harm:
+/// a comment inside a name is in no signed octets, so the name is whole.
 fn is_harmless(line: &Line) -> bool {
     line.class() == "comment-truncation"
         && line.flag("accept_ok_if_safe") == Some(true)
@@ -411,21 +384,15 @@ fn is_harmless(line: &Line) -> bool {
 fn fits(line: &Line, code: &str) -> bool {
     let of_place: &[&str] = match line.text("stopped_at") {
         Some("unsigned") => &["saml.signature_missing"],
-        Some("signature") => &[
-            "saml.signature_invalid",
-            "saml.digest_mismatch",
-            "saml.unknown_signing_key",
-            "saml.signature_malformed",
-        ],
+        Some("signature") => {
+            &["saml.signature_invalid", "saml.digest_mismatch", "saml.unknown_signing_key", "saml.signature_malformed"]
+        }
         Some("parse") => &["saml.xml_malformed"],
         _ => &[],
     };
     of_place.contains(&code)
         || codes_of_class(line.class()).contains(&code)
-        || line
-            .list("requires")
-            .into_iter()
-            .any(|needed| codes_of_requirement(needed).contains(&code))
+        || line.list("requires").into_iter().any(|needed| codes_of_requirement(needed).contains(&code))
 }
 
 // ---- the test ----
@@ -450,8 +417,7 @@ fn exceptions() -> Vec<Known> {
     };
     let entries = |name: &str| {
         let list = table.get(name).and_then(toml::Value::as_array).into_iter().flatten();
-        list.map(|entry| (entry.get("expected").and_then(toml::Value::as_str), read(entry)))
-            .collect::<Vec<_>>()
+        list.map(|entry| (entry.get("expected").and_then(toml::Value::as_str), read(entry))).collect::<Vec<_>>()
     };
     let accepted = entries("exception");
     let refused = entries("other_reason");
@@ -495,9 +461,7 @@ impl Report {
             ("accept", Err(refusal)) => self.refused_alone(line, mode, refusal),
             (_, Err(refusal)) => self.refused(line, refusal),
             (_, Ok(Some(wrong))) => Err(wrong.clone()),
-            (_, Ok(None)) if is_harmless(line) => {
-                Ok("accepted instead of refused, which is harmless")
-            }
+            (_, Ok(None)) if is_harmless(line) => Ok("accepted instead of refused, which is harmless"),
             (_, Ok(None)) => Err("must be refused; nothing excuses it".to_owned()),
         };
         match outcome {
@@ -510,17 +474,11 @@ impl Report {
     }
 
     /// We refuse what the manifest accepts.
-    fn refused_alone(
-        &mut self,
-        line: &Line,
-        mode: Mode,
-        (code, message): &Refusal,
-    ) -> Result<&'static str, String> {
+    fn refused_alone(&mut self, line: &Line, mode: Mode, (code, message): &Refusal) -> Result<&'static str, String> {
         let relaxed = line.list("relax").into_iter().flat_map(codes_of_check).any(|c| c == code);
         let mode = format!("{mode:?}");
-        let known = |known: &&mut Known| {
-            known.id == line.id() && known.code == *code && known.mode.as_ref() == Some(&mode)
-        };
+        let known =
+            |known: &&mut Known| known.id == line.id() && known.code == *code && known.mode.as_ref() == Some(&mode);
         if line.flag("reject_also_ok") == Some(true) {
             Ok("agreed: refused, which is allowed")
         } else if relaxed {
@@ -547,8 +505,8 @@ impl Report {
     }
 
     fn response(&mut self, line: &Line) {
-        let [strict, lenient] = [Mode::Strict, Mode::Lenient]
-            .map(|mode| judge(line, mode).map(|login| wrong_content(line, &login)));
+        let [strict, lenient] =
+            [Mode::Strict, Mode::Lenient].map(|mode| judge(line, mode).map(|login| wrong_content(line, &login)));
         self.compare(line, Mode::Strict, &strict);
         let unmet = line.list("requires").into_iter().find(|needed| !needed.starts_with("sha1-"));
         match unmet {
@@ -567,8 +525,7 @@ impl Report {
             println!("{count:5} not usable: {reason}");
         }
         for (class, codes) in &self.classes {
-            let codes: Vec<_> =
-                codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
+            let codes: Vec<_> = codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
             println!("{class}: {}", codes.join(", "));
         }
     }
@@ -600,8 +557,8 @@ fn every_line_gets_the_verdict_of_the_manifest() {
     assert!(lines.len() > 800, "the corpus has shrunk");
 }
 
-/// Whatever the file is: as a response and as metadata, by every way in, to a service provider that
-/// allows all it can, and whose one trusted key signed nothing in the corpus.
+/// Whatever the file is: as a response and as metadata, by every way in, to a service provider that allows all it can,
+/// and whose one trusted key signed nothing in the corpus.
 #[test]
 fn nothing_in_the_corpus_makes_us_panic_or_trust_a_stranger() {
     let Some(folder) = corpus() else { return };
@@ -679,10 +636,7 @@ fn a_relay_state_never_leads_to_another_site() {
         total += 1;
     }
     for ((expected, ours), count) in counts {
-        println!(
-            "{count:5} relay states: redirect {expected:?}, {}",
-            if ours { "taken" } else { "refused" }
-        );
+        println!("{count:5} relay states: redirect {expected:?}, {}", if ours { "taken" } else { "refused" });
     }
     assert!(total >= 44, "the corpus has shrunk");
 }

@@ -1,5 +1,5 @@
-//! Every kind of error, as an administrator reads it: code, sentence and hint, in a snapshot that is
-//! reviewed like prose. `UPDATE_SNAPSHOT=1 cargo test --test errors` writes it anew.
+//! Every kind of error, as an administrator reads it: code, sentence and hint, in a snapshot that is reviewed like
+//! prose. `UPDATE_SNAPSHOT=1 cargo test --test errors` writes it anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use entra_sso::entra::{aadsts, claims};
 use entra_sso::error::{
-    BindingError, ConfigurationError, DsigError, InvalidTime, MessageError, MetadataError,
-    NoRandomness, Quoted, RequestError, XmlError,
+    BindingError, ConfigurationError, DsigError, InvalidTime, MessageError, MetadataError, NoRandomness, Quoted,
+    RequestError, XmlError,
 };
 use entra_sso::mapping::{Preset, Rule, Rules, Source, Table};
 use entra_sso::saml::Comparison;
 use entra_sso::sp::Unsolicited;
 use entra_sso::testing::{TestIdp, TestResponse};
 use entra_sso::{
-    AuthnRequest, CertificateError, Error, InvalidId, Login, MemoryReplayCache, Rejection,
-    ReturnTo, SecureRandom, ServiceProvider, UnixTime,
+    AuthnRequest, CertificateError, Error, InvalidId, Login, MemoryReplayCache, Rejection, ReturnTo, SecureRandom,
+    ServiceProvider, UnixTime,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -76,13 +76,9 @@ fn answered(change: impl FnOnce(TestResponse) -> TestResponse) -> Error {
     asked_and_answered(&AuthnRequest::new(), change)
 }
 
-fn asked_and_answered(
-    request: &AuthnRequest,
-    change: impl FnOnce(TestResponse) -> TestResponse,
-) -> Error {
+fn asked_and_answered(request: &AuthnRequest, change: impl FnOnce(TestResponse) -> TestResponse) -> Error {
     let sp = sp();
-    let started =
-        sp.start_login_with(request, ReturnTo::default(), NOW, &NoChance).expect("a login");
+    let started = sp.start_login_with(request, ReturnTo::default(), NOW, &NoChance).expect("a login");
     let answer = TestIdp::new().answer(&started.outgoing, NOW).expect("a request");
     let verdict = sp.judge_login(started.pending, &change(answer).posted(), NOW);
     verdict.expect_err("refused")
@@ -232,9 +228,8 @@ fn set_up() -> Vec<Told> {
 
 /// Refusals: by SAML's own codes, and by each code of Entra's that there is advice for.
 fn refused() -> Vec<Told> {
-    let refused = |subcode: &str, message: &str| {
-        told("ErrorKind::Refused", answered(|answer| answer.refuse(subcode, message)))
-    };
+    let refused =
+        |subcode: &str, message: &str| told("ErrorKind::Refused", answered(|answer| answer.refuse(subcode, message)));
     let mut all: Vec<Told> = ["AuthnFailed", "NoAuthnContext", "NoPassive", "InvalidNameIDPolicy"]
         .map(|subcode| refused(subcode, "no"))
         .into();
@@ -253,9 +248,7 @@ fn aadsts_codes() -> Vec<u32> {
     let text = source("src/entra/aadsts.rs");
     let table = text.split("#[cfg(test)]").next().unwrap_or_default();
     let numbers = table.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
-    let known = |code: &u32| {
-        aadsts::advice_for(&format!("AADSTS{code}")).is_some_and(|found| found.code.0 == *code)
-    };
+    let known = |code: &u32| aadsts::advice_for(&format!("AADSTS{code}")).is_some_and(|found| found.code.0 == *code);
     let mut codes: Vec<u32> = numbers.filter(known).collect();
     codes.dedup();
     assert!(codes.len() > 30, "{codes:?}");
@@ -272,11 +265,8 @@ fn login(change: impl FnOnce(TestResponse) -> TestResponse) -> Login {
 }
 
 fn mapping() -> Vec<Told> {
-    let link =
-        "https://graph.windows.net/t/users/3e6f8a1c-5d2b-4c7e-8f9a-0b1c2d3e4f5a/getMemberObjects";
-    let person = login(|answer| {
-        answer.attribute("role", &["a", "b"]).attribute(claims::GROUPS_LINK, &[link])
-    });
+    let link = "https://graph.windows.net/t/users/3e6f8a1c-5d2b-4c7e-8f9a-0b1c2d3e4f5a/getMemberObjects";
+    let person = login(|answer| answer.attribute("role", &["a", "b"]).attribute(claims::GROUPS_LINK, &[link]));
     let failed = |kind, rule: Rule| {
         let mapping = Rules::new().rule(rule).build().expect("rules");
         let error = mapping.apply(person.claims()).expect_err("a problem");
@@ -293,10 +283,7 @@ fn mapping() -> Vec<Told> {
             failed("Unmatched", Rule::new("role", [Source::name("role")]).many().through(admins)),
         ),
         ("ProblemKind::Ambiguous", failed("Ambiguous", Rule::new("role", [Source::name("role")]))),
-        (
-            "ProblemKind::GroupsOverage",
-            failed("GroupsOverage", Rule::new("teams", [Source::groups()]).many()),
-        ),
+        ("ProblemKind::GroupsOverage", failed("GroupsOverage", Rule::new("teams", [Source::groups()]).many())),
         ("InvalidMapping", (rules.code(), rules.to_string())),
     ]
     .map(|(kind, (code, says))| Told { kind, code, says, hint: None })
@@ -402,8 +389,7 @@ fn a_code_has_one_meaning() {
     for told in ALL.iter() {
         let (area, words) = told.code.split_once('.').unwrap_or_default();
         let lower = |text: &str| {
-            !text.is_empty()
-                && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         };
         assert!(lower(area) && lower(words), "`{}` is not area.words", told.code);
         // The outer kind of an error that stands inside another.

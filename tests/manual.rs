@@ -37,16 +37,12 @@ fn every_test_that_the_manual_names_exists() {
     let mut tests = tests_in("tests", None);
     tests.extend(tests_in("tests/unit", None));
     let missing: Vec<_> = named_in_manual().into_iter().filter(|n| !tests.contains(n)).collect();
-    assert!(
-        missing.is_empty(),
-        "src/manual/attacks.md names tests that are not there: {missing:?}"
-    );
+    assert!(missing.is_empty(), "src/manual/attacks.md names tests that are not there: {missing:?}");
 }
 
 #[test]
 fn every_test_of_an_attack_is_in_the_manual() {
     let named = named_in_manual();
-    let left_out: Vec<_> =
-        tests_in("tests", Some("attacks.rs")).into_iter().filter(|n| !named.contains(n)).collect();
+    let left_out: Vec<_> = tests_in("tests", Some("attacks.rs")).into_iter().filter(|n| !named.contains(n)).collect();
     assert!(left_out.is_empty(), "src/manual/attacks.md does not name: {left_out:?}");
 }

@@ -13,9 +13,9 @@ use crate::time::{UnixTime, Validity};
 
 /// A certificate that an administrator or trusted metadata named.
 ///
-/// Only its key is trusted, and only because somebody pinned it. There is no chain to build: Entra
-/// signs with self-signed certificates without extensions, and a public authority's word would not
-/// make a key that of the identity provider (CVE-2015-1796).
+/// Only its key is trusted, and only because somebody pinned it. There is no chain to build: Entra signs with
+/// self-signed certificates without extensions, and a public authority's word would not make a key that of the identity
+/// provider (CVE-2015-1796).
 #[derive(Clone, Eq, PartialEq)]
 pub struct Certificate {
     der: Box<[u8]>,
@@ -52,17 +52,15 @@ pub enum CertificateError {
     /// The certificate with this name has a key of this kind, which is not used here.
     #[error("the certificate {0} has a key of a kind that is not supported: {1}")]
     UnsupportedKey(Quoted, Quoted),
-    /// The certificate with this name has a key of this many bits that is too small or otherwise
-    /// unsafe (NIST SP 800-131A; Bleichenbacher 2006).
+    /// The certificate with this name has a key of this many bits that is too small or otherwise unsafe (NIST SP
+    /// 800-131A; Bleichenbacher 2006).
     #[error(
         "the certificate {0} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at \
          least 65537 are wanted, it has {1} bits"
     )]
     WeakKey(Quoted, usize),
     /// Not an RSA private key that can be used.
-    #[error(
-        "the input is not an unencrypted RSA private key of 2048 to 4096 bits in PKCS#8 or PKCS#1"
-    )]
+    #[error("the input is not an unencrypted RSA private key of 2048 to 4096 bits in PKCS#8 or PKCS#1")]
     PrivateKey,
 }
 
@@ -83,8 +81,7 @@ impl CertificateError {
 }
 
 impl Certificate {
-    /// Reads one certificate, as people paste it: PEM with any wrapping and any text around it,
-    /// bare base64, or DER.
+    /// Reads one certificate, as people paste it: PEM with any wrapping and any text around it, bare base64, or DER.
     ///
     /// # Errors
     /// When there is none, or more than one, or its key cannot be used.
@@ -133,8 +130,7 @@ impl Certificate {
             true => body.replace('\u{a0}', " ").replace("\\r", "").replace("\\n", "").into(),
             false => body.into(),
         };
-        let der =
-            base64_decode(&body, CERTIFICATE_LIMIT).map_err(|_| CertificateError::Malformed)?;
+        let der = base64_decode(&body, CERTIFICATE_LIMIT).map_err(|_| CertificateError::Malformed)?;
         Self::from_der(&der)
     }
 
@@ -151,16 +147,15 @@ impl Certificate {
             der: der.into(),
             key: public_key(parsed.public_key(), &subject)?,
             not_before: seconds(validity.not_before.timestamp()).unwrap_or_default(),
-            not_after: seconds(validity.not_after.timestamp())
-                .map_err(|_| CertificateError::Malformed)?,
+            not_after: seconds(validity.not_after.timestamp()).map_err(|_| CertificateError::Malformed)?,
             sha1: thumbprint(DigestMethod::Sha1, der),
             sha256: thumbprint(DigestMethod::Sha256, der),
             subject,
         })
     }
 
-    /// SHA-1 of the certificate, 40 hexadecimal digits in upper case, as the Entra admin center
-    /// shows it under *Thumbprint*. For display and search only: nothing is trusted by it.
+    /// SHA-1 of the certificate, 40 hexadecimal digits in upper case, as the Entra admin center shows it under
+    /// *Thumbprint*. For display and search only: nothing is trusted by it.
     #[must_use]
     pub fn thumbprint_sha1(&self) -> &str {
         &self.sha1
@@ -226,8 +221,8 @@ fn thumbprint(method: DigestMethod, der: &[u8]) -> Box<str> {
     hex(digest(method, der).as_ref()).to_ascii_uppercase().into()
 }
 
-/// SHA-256 thumbprint of a certificate that a message encloses, to tell an administrator who signed
-/// it. Nothing is read from it.
+/// SHA-256 thumbprint of a certificate that a message encloses, to tell an administrator who signed it. Nothing is read
+/// from it.
 pub(crate) fn thumbprint_of_base64(text: &str) -> Option<Box<str>> {
     base64_decode(text, CERTIFICATE_LIMIT).ok().map(|der| thumbprint(DigestMethod::Sha256, &der))
 }
@@ -246,12 +241,8 @@ fn certificate_blocks(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn public_key(
-    spki: &SubjectPublicKeyInfo<'_>,
-    subject: &Quoted,
-) -> Result<PublicKey, CertificateError> {
-    let unsupported =
-        |kind: &str| CertificateError::UnsupportedKey(subject.clone(), Quoted::new(kind));
+fn public_key(spki: &SubjectPublicKeyInfo<'_>, subject: &Quoted) -> Result<PublicKey, CertificateError> {
+    let unsupported = |kind: &str| CertificateError::UnsupportedKey(subject.clone(), Quoted::new(kind));
     let bytes: &[u8] = &spki.subject_public_key.data;
     let algorithm = &spki.algorithm.algorithm;
     let curve = || spki.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
@@ -276,9 +267,10 @@ fn rsa_key(spki: &SubjectPublicKeyInfo<'_>, subject: &Quoted) -> Result<KeyKind,
         return Err(CertificateError::Malformed);
     };
     let modulus = key.modulus.iter().skip_while(|byte| **byte == 0);
-    let bits = modulus.clone().next().map_or(0, |first| {
-        modulus.count() * 8 - usize::try_from(first.leading_zeros()).unwrap_or(0)
-    });
+    let bits = modulus
+        .clone()
+        .next()
+        .map_or(0, |first| modulus.count() * 8 - usize::try_from(first.leading_zeros()).unwrap_or(0));
     let safe_exponent = key.try_exponent().is_ok_and(|e| e >= 65_537 && e % 2 == 1);
     match (2048..=8192).contains(&bits) && safe_exponent {
         true => Ok(KeyKind::Rsa),

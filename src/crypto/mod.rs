@@ -45,8 +45,8 @@ pub(crate) trait Method: Copy + PartialEq + 'static {
     }
 }
 
-/// How a message is signed (`SignatureMethod`). HMAC has no variant, so a public key can never be
-/// taken for a secret one (CVE-2018-7644, CVE-2025-48994); DSA has none because nobody needs it.
+/// How a message is signed (`SignatureMethod`). HMAC has no variant, so a public key can never be taken for a secret
+/// one (CVE-2018-7644, CVE-2025-48994); DSA has none because nobody needs it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SignatureMethod {
     RsaSha1,
@@ -107,8 +107,8 @@ pub(crate) enum KeyKind {
     Ed25519,
 }
 
-/// A public key in the form that the backend takes: `RSAPublicKey` in DER, an uncompressed point,
-/// or 32 bytes of Ed25519.
+/// A public key in the form that the backend takes: `RSAPublicKey` in DER, an uncompressed point, or 32 bytes of
+/// Ed25519.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct PublicKey {
     pub(crate) kind: KeyKind,

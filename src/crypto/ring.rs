@@ -4,9 +4,7 @@ use ::ring::rand::SecureRandom as _;
 use ::ring::{aead, digest as hash, rand, rsa, signature};
 
 use super::certificate::pem_blocks;
-use super::{
-    CertificateError, DigestMethod, KeyKind, NoRandomness, PublicKey, SecureRandom, SignatureMethod,
-};
+use super::{CertificateError, DigestMethod, KeyKind, NoRandomness, PublicKey, SecureRandom, SignatureMethod};
 use crate::encoding::base64_decode;
 
 /// Randomness from the operating system.
@@ -31,14 +29,9 @@ pub(crate) fn digest(method: DigestMethod, bytes: &[u8]) -> impl AsRef<[u8]> + u
     hash::digest(algorithm, bytes)
 }
 
-/// Whether `key` made `signed` over `message`. A method goes with one kind of key, and a key of
-/// another never did: the message does not choose.
-pub(crate) fn verify(
-    method: SignatureMethod,
-    key: &PublicKey,
-    message: &[u8],
-    signed: &[u8],
-) -> bool {
+/// Whether `key` made `signed` over `message`. A method goes with one kind of key, and a key of another never did: the
+/// message does not choose.
+pub(crate) fn verify(method: SignatureMethod, key: &PublicKey, message: &[u8], signed: &[u8]) -> bool {
     use SignatureMethod as M;
     let (kind, algorithm): (_, &dyn signature::VerificationAlgorithm) = match method {
         M::RsaSha1 => (KeyKind::Rsa, &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY),
@@ -53,8 +46,7 @@ pub(crate) fn verify(
         M::EcdsaP384Sha384 => (KeyKind::P384, &signature::ECDSA_P384_SHA384_FIXED),
         M::Ed25519 => (KeyKind::Ed25519, &signature::ED25519),
     };
-    kind == key.kind
-        && signature::UnparsedPublicKey::new(algorithm, &key.bytes).verify(message, signed).is_ok()
+    kind == key.kind && signature::UnparsedPublicKey::new(algorithm, &key.bytes).verify(message, signed).is_ok()
 }
 
 /// An RSA key of ours that signs what we send, with RSA-SHA256.
@@ -63,8 +55,8 @@ pub(crate) fn verify(
 pub struct SigningKey(rsa::KeyPair);
 
 impl SigningKey {
-    /// Reads PKCS#8 (`BEGIN PRIVATE KEY`) or PKCS#1 (`BEGIN RSA PRIVATE KEY`), as PEM or DER. The
-    /// key must have 2048 to 4096 bits.
+    /// Reads PKCS#8 (`BEGIN PRIVATE KEY`) or PKCS#1 (`BEGIN RSA PRIVATE KEY`), as PEM or DER. The key must have 2048 to
+    /// 4096 bits.
     ///
     /// # Errors
     /// When it is no such key, or is encrypted.
@@ -110,14 +102,9 @@ impl SealingKey {
         Some(Self(aead::LessSafeKey::new(key)))
     }
 
-    /// Encrypts `plain` and binds it to `context`. With random nonces a key is good for 2³² cookies
-    /// (NIST SP 800-38D 8.3).
-    pub(crate) fn seal(
-        &self,
-        rng: &dyn SecureRandom,
-        context: &[u8],
-        plain: &[u8],
-    ) -> Result<Vec<u8>, NoRandomness> {
+    /// Encrypts `plain` and binds it to `context`. With random nonces a key is good for 2³² cookies (NIST SP 800-38D
+    /// 8.3).
+    pub(crate) fn seal(&self, rng: &dyn SecureRandom, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, NoRandomness> {
         let mut nonce = [0; aead::NONCE_LEN];
         rng.fill(&mut nonce)?;
         let mut body = plain.to_vec();

@@ -22,8 +22,8 @@ pub(crate) const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// Longest signature that an allowed key makes: RSA with 8192 bits.
 const SIGNATURE_LIMIT: usize = 1024;
 
-/// The keys of one identity provider, at least one. The message never adds to them: `KeyInfo` is
-/// not read for a verdict (CVE-2023-48703, CVE-2024-32962).
+/// The keys of one identity provider, at least one. The message never adds to them: `KeyInfo` is not read for a verdict
+/// (CVE-2023-48703, CVE-2024-32962).
 #[derive(Clone, Debug)]
 pub(crate) struct TrustedKeys(Vec<Certificate>);
 
@@ -47,8 +47,8 @@ impl TrustedKeys {
 pub(crate) struct Leniency {
     /// SHA-1 as signature and digest algorithm. Collisions are practical since 2017.
     pub(crate) sha1: bool,
-    /// Certificates outside their dates. Entra goes on signing with an expired one, but its
-    /// application gallery demands that it is refused.
+    /// Certificates outside their dates. Entra goes on signing with an expired one, but its application gallery demands
+    /// that it is refused.
     pub(crate) expired_certificates: bool,
 }
 
@@ -62,8 +62,8 @@ pub(crate) struct Policy {
 
 /// The octets that a trusted key has signed, and which key it was. Only [`verify`] makes one.
 ///
-/// Whoever wants to read a signed element reads these octets anew; nobody goes back to the document
-/// that they came from, so there is no other element to be fooled by.
+/// Whoever wants to read a signed element reads these octets anew; nobody goes back to the document that they came
+/// from, so there is no other element to be fooled by.
 #[derive(Debug)]
 pub(crate) struct Signed {
     octets: String,
@@ -101,25 +101,23 @@ pub enum DsigError {
     /// The signature refers to this, not to the element that it stands in by its ID.
     #[error("the signature refers to {0}; it must refer once, to the element that it stands in")]
     Reference(Quoted),
-    /// No trusted key made the signature: the thumbprint that the message encloses, which proves
-    /// nothing, and those that we trust.
+    /// No trusted key made the signature: the thumbprint that the message encloses, which proves nothing, and those
+    /// that we trust.
     #[error(
         "the signature was made by a key that is not trusted ({}); trusted are {}",
         offered(.0.as_deref()), .1.join(", ")
     )]
     UnknownKey(Option<Box<str>>, Vec<Box<str>>),
-    /// The message encloses the certificate with this thumbprint, which is trusted, but the
-    /// signature does not verify with it.
+    /// The message encloses the certificate with this thumbprint, which is trusted, but the signature does not verify
+    /// with it.
     #[error(
         "the signature is broken, though it claims the trusted key {0}: the message was changed \
          after signing"
     )]
     BadSignature(Box<str>),
-    /// A trusted key made the signature, but its certificate is outside its dates: the thumbprint,
-    /// the first and last second of its validity, and when it was judged.
-    #[error(
-        "the signature was made with the certificate {0}, which is valid from {1} to {2}; it is {3}"
-    )]
+    /// A trusted key made the signature, but its certificate is outside its dates: the thumbprint, the first and last
+    /// second of its validity, and when it was judged.
+    #[error("the signature was made with the certificate {0}, which is valid from {1} to {2}; it is {3}")]
     CertificateNotValid(Box<str>, UnixTime, UnixTime, UnixTime),
     /// The signature is good, but this element is not what was signed.
     #[error("{0} was changed after it was signed")]
@@ -127,8 +125,7 @@ pub enum DsigError {
 }
 
 fn offered(thumbprint: Option<&str>) -> String {
-    thumbprint
-        .map_or_else(|| "it encloses no certificate".into(), |print| format!("it encloses {print}"))
+    thumbprint.map_or_else(|| "it encloses no certificate".into(), |print| format!("it encloses {print}"))
 }
 
 impl DsigError {
@@ -154,16 +151,12 @@ pub(crate) fn signature_of(element: Element<'_>) -> Option<Element<'_>> {
     element.elements().find(|child| child.is(DS, "Signature"))
 }
 
-/// Verifies the signature that stands directly inside `element`, and returns what it signs: the
-/// element without that signature.
+/// Verifies the signature that stands directly inside `element`, and returns what it signs: the element without that
+/// signature.
 ///
-/// First the key, then the digest: nothing is hashed for somebody without a key (XML Signature best
-/// practices 2.1). Both steps are here, so that neither can be left out (CVE-2026-49454).
-pub(crate) fn verify(
-    element: Element<'_>,
-    keys: &TrustedKeys,
-    policy: &Policy,
-) -> Result<Signed, DsigError> {
+/// First the key, then the digest: nothing is hashed for somebody without a key (XML Signature best practices 2.1).
+/// Both steps are here, so that neither can be left out (CVE-2026-49454).
+pub(crate) fn verify(element: Element<'_>, keys: &TrustedKeys, policy: &Policy) -> Result<Signed, DsigError> {
     let signature = signature_of(element).ok_or_else(|| DsigError::Missing(element.quoted()))?;
     let mut parts = signature.children()?;
     let info_element = parts.one(DS, "SignedInfo")?;
@@ -177,11 +170,8 @@ pub(crate) fn verify(
         .map_err(|_| value.invalid("base64Binary of at most 1024 bytes"))?;
     let mut octets = String::with_capacity(1024);
     canonicalize(info_element, None, &info.own_prefixes, &mut octets)?;
-    // The order of the keys means nothing.
-    let mut certificates = keys.0.iter();
-    let certificate = certificates
-        .find(|known| crypto::verify(info.method, known.key(), octets.as_bytes(), &signature_value))
-        .ok_or_else(|| nobody(keys, key_info))?;
+    let certificate =
+        signer(info.method, octets.as_bytes(), &signature_value, keys, policy).ok_or_else(|| nobody(keys, key_info))?;
     in_date(certificate, policy)?;
 
     octets.clear();
@@ -193,8 +183,23 @@ pub(crate) fn verify(
     }
 }
 
-/// Tells an administrator whether a key changed or a message did. The certificate in the message is
-/// looked at only here, after the verdict, and only for its thumbprint.
+/// The trusted key that made the signature. The order of the keys means nothing, and of several certificates for the
+/// same key, as renewals leave behind, one that is in its dates is taken.
+fn signer<'k>(
+    method: crypto::SignatureMethod,
+    message: &[u8],
+    signature: &[u8],
+    keys: &'k TrustedKeys,
+    policy: &Policy,
+) -> Option<&'k Certificate> {
+    let made_it = |key: &&Certificate| crypto::verify(method, key.key(), message, signature);
+    let mut all = keys.0.iter().filter(made_it);
+    let first = all.next()?;
+    std::iter::once(first).chain(all).find(|key| in_date(key, policy).is_ok()).or(Some(first))
+}
+
+/// Tells an administrator whether a key changed or a message did. The certificate in the message is looked at only
+/// here, after the verdict, and only for its thumbprint.
 fn nobody(keys: &TrustedKeys, key_info: Option<Element<'_>>) -> DsigError {
     let found = key_info
         .and_then(|info| info.descendants().find(|inner| inner.is(DS, "X509Certificate")))

@@ -2,9 +2,7 @@
 
 use super::DS;
 use super::signed_info::{ENVELOPED, EXC_C14N};
-use crate::crypto::{
-    Certificate, DigestMethod, Method as _, NoRandomness, SignatureMethod, SigningKey, digest,
-};
+use crate::crypto::{Certificate, DigestMethod, Method as _, NoRandomness, SignatureMethod, SigningKey, digest};
 use crate::encoding::base64_encode;
 use crate::xml::{Document, Limits, Writer, canonicalize};
 
@@ -27,8 +25,8 @@ pub(crate) enum SignatureStyle {
     DefaultNamespace,
 }
 
-/// Signs the root of `xml`, a document of our own making, with RSA-SHA256, and puts the signature
-/// into it. `None` if we could not read it ourselves, or it has no `ID`.
+/// Signs the root of `xml`, a document of our own making, with RSA-SHA256, and puts the signature into it. `None` if we
+/// could not read it ourselves, or it has no `ID`.
 pub(crate) fn sign_element(
     xml: &str,
     placement: Placement,
@@ -55,9 +53,7 @@ fn canonical(xml: &str) -> Option<(Option<String>, String)> {
 fn styled(style: SignatureStyle, signature: &str) -> String {
     match style {
         SignatureStyle::Prefixed => signature.into(),
-        SignatureStyle::DefaultNamespace => {
-            signature.replace("ds:", "").replace("xmlns:ds=", "xmlns=")
-        }
+        SignatureStyle::DefaultNamespace => signature.replace("ds:", "").replace("xmlns:ds=", "xmlns="),
     }
 }
 

@@ -1,7 +1,7 @@
 //! How to set Entra ID up, what each error means, and what stops each published attack.
 //!
-//! Text only, in Markdown files beside this one. Tests hold it to the code: every error code has its
-//! entry, and every test that is named exists.
+//! Text only, in Markdown files beside this one. Tests hold it to the code: every error code has its entry, and every
+//! test that is named exists.
 
 #[doc = include_str!("attacks.md")]
 pub mod attacks {}

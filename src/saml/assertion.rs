@@ -1,15 +1,15 @@
 //! Reads an assertion out of signed octets.
 
 use super::response::version;
-use super::{Attributes, MessageError, NameId, SAML, SAMLP, instant};
+use super::{Attributes, MessageError, NameId, SAML, SAMLP, XSI, instant};
 use crate::dsig::Signed;
 use crate::encoding::{Quoted, trim_xml};
 use crate::ids::MessageId;
 use crate::time::{UnixTime, Validity};
 use crate::xml::{Children, Document, Element, Limits, XmlError};
 
-/// What the identity provider says of a person (SAML Core 2.3.3). Authentic by construction: it
-/// comes only from octets that a trusted key has signed.
+/// What the identity provider says of a person (SAML Core 2.3.3). Authentic by construction: it comes only from octets
+/// that a trusted key has signed.
 #[derive(Clone, Debug)]
 pub struct Assertion {
     id: MessageId,
@@ -101,16 +101,7 @@ impl Assertion {
                 break parts.end()?;
             }
         }
-        Ok(Self {
-            id,
-            issue_instant,
-            issuer,
-            name_id,
-            confirmations,
-            conditions,
-            authn_statements,
-            attributes,
-        })
+        Ok(Self { id, issue_instant, issuer, name_id, confirmations, conditions, authn_statements, attributes })
     }
 
     getters! {
@@ -250,13 +241,18 @@ fn read_attributes(statement: Element<'_>, out: &mut Attributes) -> Result<(), M
         out.push(name, attribute.attribute("NameFormat"), attribute.attribute("FriendlyName"));
         let mut values = attribute.children()?;
         while let Some(value) = values.optional(SAML, "AttributeValue") {
-            // A value made of elements (eduPersonTargetedID has one) is no text: it is passed over.
+            // Elements (as eduPersonTargetedID has) are no text; null is no value (Core 2.7.3.1.1).
             match value.elements().next() {
+                Some(_) => value.children().map(|_| ())?,
+                None if is_nil(value) => value.children()?.end()?,
                 None => out.push_value(value.text()?),
-                Some(_) => drop(value.children()?),
             }
         }
         values.end()?;
     }
     Ok(())
+}
+
+fn is_nil(element: Element<'_>) -> bool {
+    element.attributes().any(|found| matches!(found, (XSI, "nil", "true" | "1")))
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 /// A `NameID`: what the identity provider calls the person (SAML Core 2.2.3).
 ///
-/// Entra writes a user principal name here by default. It can change and be given to somebody else:
-/// key your users by [`entra::UserKey`](crate::entra::UserKey) where you can.
+/// Entra writes a user principal name here by default. It can change and be given to somebody else: key your users by
+/// [`entra::UserKey`](crate::entra::UserKey) where you can.
 #[derive(Clone, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct NameId {
@@ -39,8 +39,8 @@ impl std::fmt::Debug for NameId {
     }
 }
 
-/// The attributes of a person, in the order of the assertion. A name may come several times, and
-/// have several values: nothing is merged, nothing wins. `Debug` prints names, never values.
+/// The attributes of a person, in the order of the assertion. A name may come several times, and have several values:
+/// nothing is merged, nothing wins. `Debug` prints names, never values.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Attributes {
     /// Names and values, end to end: one allocation for all.
@@ -59,6 +59,7 @@ struct Entry {
 
 impl Attributes {
     /// All attributes, in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Attribute<'_>> {
         self.entries.iter().map(|entry| Attribute { all: self, entry })
     }
@@ -68,8 +69,8 @@ impl Attributes {
         self.iter().filter(move |attribute| attribute.name() == name).flat_map(|a| a.values())
     }
 
-    /// The single value of the attribute with this `Name`: `None` if there is none, and also if
-    /// there are several, because neither the first nor the last is the right one.
+    /// The single value of the attribute with this `Name`: `None` if there is none, and also if there are several,
+    /// because neither the first nor the last is the right one.
     #[must_use]
     pub fn single(&self, name: &str) -> Option<&str> {
         let mut values = self.values(name);
@@ -144,6 +145,7 @@ impl<'a> Attribute<'a> {
     }
 
     /// The text of each `AttributeValue`, in order.
+    #[must_use]
     pub fn values(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
         let values = self.all.values.get(self.entry.values.clone()).unwrap_or_default();
         values.iter().map(|range| self.all.text(range))

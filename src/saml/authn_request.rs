@@ -23,9 +23,9 @@ texts! {
     }
 }
 
-/// What to ask for in one login, beyond "who is this?". Entra works best with the default, nothing:
-/// it fails people without a password when a context is requested (AADSTS75011), and a
-/// `NameIDPolicy` overrides what the administrator chose.
+/// What to ask for in one login, beyond "who is this?". Entra works best with the default, nothing: it fails people
+/// without a password when a context is requested (AADSTS75011), and a `NameIDPolicy` overrides what the administrator
+/// chose.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct AuthnRequest {
@@ -67,18 +67,18 @@ impl AuthnRequest {
         is_passive() { is_passive = true }
         /// Our name for people to read. Entra ignores it.
         provider_name(name: impl Into<String>) { provider_name = Some(name.into()) }
-        /// The kind of `NameID` that we want. For Entra it overrides what the administrator chose;
-        /// only `persistent`, `emailAddress`, `unspecified`, `transient` are known (AADSTS75016).
+        /// The kind of `NameID` that we want. For Entra it overrides what the administrator chose; only `persistent`,
+        /// `emailAddress`, `unspecified`, `transient` are known (AADSTS75016).
         name_id_policy(format: impl Into<String>, allow_create: bool) {
             name_id_policy = Some((format.into(), allow_create))
         }
-        /// Which identity providers a proxy may ask, how many proxies there may be, and for whom
-        /// (SAML Core 3.4.1.2). Entra supports none of it.
+        /// Which identity providers a proxy may ask, how many proxies there may be, and for whom (SAML Core 3.4.1.2).
+        /// Entra supports none of it.
         scoping(proxy_count: Option<u32>, idp_list: Vec<EntityId>, requester_ids: Vec<EntityId>) {
             scoping = Some((proxy_count, idp_list, requester_ids))
         }
-        /// Whom the answer must be about, in the message itself. Not for Entra, which refuses it
-        /// (AADSTS900236): use [`login_hint`](Self::login_hint).
+        /// Whom the answer must be about, in the message itself. Not for Entra, which refuses it (AADSTS900236): use
+        /// [`login_hint`](Self::login_hint).
         subject(name_id: NameId) { subject = Some(name_id) }
         /// Fills in the user name on Entra's page: a query parameter beside the message.
         login_hint(hint: impl Into<String>) { login_hint = Some(hint.into()) }
@@ -86,9 +86,8 @@ impl AuthnRequest {
         domain_hint(hint: impl Into<String>) { domain_hint = Some(hint.into()) }
     }
 
-    /// How the person must authenticate: classes such as
-    /// `urn:oasis:names:tc:SAML:2.0:ac:classes:X509`. With [`Comparison::Exact`] the answer is
-    /// refused unless it names one of them. See the warning above about Entra.
+    /// How the person must authenticate: classes such as `urn:oasis:names:tc:SAML:2.0:ac:classes:X509`. With
+    /// [`Comparison::Exact`] the answer is refused unless it names one of them. See the warning above about Entra.
     pub fn requested_authn_context<S: Into<String>>(
         mut self,
         comparison: Comparison,
@@ -113,13 +112,11 @@ impl AuthnRequest {
         hints.into_iter().filter_map(|(name, hint)| Some((name, hint.as_deref()?))).collect()
     }
 
-    /// The message, in the order of the schema. There is no `AssertionConsumerServiceIndex`: it and
-    /// the URL exclude each other.
+    /// The message, in the order of the schema. There is no `AssertionConsumerServiceIndex`: it and the URL exclude
+    /// each other.
     pub(crate) fn to_xml(&self, envelope: &Envelope<'_>) -> String {
         let mut out = Writer::new();
-        out.start("samlp:AuthnRequest")
-            .attribute("xmlns:samlp", SAMLP)
-            .attribute("xmlns:saml", SAML);
+        out.start("samlp:AuthnRequest").attribute("xmlns:samlp", SAMLP).attribute("xmlns:saml", SAML);
         out.attribute("ID", envelope.id.as_ref()).attribute("Version", "2.0");
         out.attribute("IssueInstant", &envelope.issue_instant.to_string());
         out.attribute("Destination", envelope.destination.as_ref());

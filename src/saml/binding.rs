@@ -1,23 +1,22 @@
 //! How messages travel through the browser: HTTP-Redirect and HTTP-POST (SAML Bindings 3.4, 3.5).
 
 use crate::crypto::{Method as _, NoRandomness, SignatureMethod, SigningKey};
-use crate::encoding::{
-    EncodingError, base64_decode, base64_encode, deflate, pairs, percent_decode, percent_encode,
-};
+use crate::encoding::{EncodingError, base64_decode, base64_encode, deflate, pairs, percent_decode, percent_encode};
 use crate::ids::{EndpointUrl, RelayState};
 use crate::xml::{Limits, escape_html};
 
-/// Bytes of a posted form: a message of the largest size in base64 whose every character is
-/// percent-encoded would be three times this; none is, because base64 is nearly all plain.
+/// Bytes of a posted form: a message of the largest size in base64 whose every character is percent-encoded would be
+/// three times this; none is, because base64 is nearly all plain.
 pub(crate) const FORM_LIMIT: usize = 512 * 1024;
 
-/// A form that somebody posted to our assertion consumer service. Nothing in it is believed yet,
-/// and nothing but the relay state can be read from it, not even by `Debug`.
+/// A form that somebody posted to our assertion consumer service. Nothing in it is believed yet, and nothing but the
+/// relay state can be read from it.
 pub struct PostedResponse {
     xml: Vec<u8>,
     relay_state: Option<RelayState>,
 }
 
+/// Prints the length of the message only: in a log the message could be used by whoever reads it.
 impl std::fmt::Debug for PostedResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PostedResponse").field("bytes", &self.xml.len()).finish_non_exhaustive()
@@ -53,8 +52,8 @@ impl PostedResponse {
         Self::from_fields(&decode(response, "SAMLResponse")?, relay_state.as_deref())
     }
 
-    /// Takes the two fields from a framework that has decoded the form. `from_form` is better: it
-    /// sees a field that is given twice.
+    /// Takes the two fields from a framework that has decoded the form. `from_form` is better: it sees a field that is
+    /// given twice.
     ///
     /// # Errors
     /// When `response` is too long or not base64, or `relay_state` is longer than 80 bytes.
@@ -112,8 +111,8 @@ pub enum Outgoing {
     Post(PostForm),
 }
 
-/// The URL for a message by HTTP-Redirect. Signed, it is signed over the very bytes that are sent
-/// (SAML Bindings 3.4.4.1). `extra` parameters follow; they are no part of the binding.
+/// The URL for a message by HTTP-Redirect. Signed, it is signed over the very bytes that are sent (SAML Bindings
+/// 3.4.4.1). `extra` parameters follow; they are no part of the binding.
 pub(crate) fn redirect(
     destination: &EndpointUrl,
     request: &str,
@@ -145,8 +144,8 @@ pub(crate) fn post(destination: &EndpointUrl, request: &str, relay_state: &Relay
     PostForm { destination, message: base64_encode(request.as_bytes()), relay_state }
 }
 
-/// A page with one form that posts itself, under a content security policy too: its script is
-/// constant, so that its hash can be allowed, or takes your nonce. Without script it has a button.
+/// A page with one form that posts itself, under a content security policy too: its script is constant, so that its
+/// hash can be allowed, or takes your nonce. Without script it has a button.
 #[derive(Clone, Debug)]
 pub struct PostForm {
     destination: EndpointUrl,
@@ -167,9 +166,8 @@ impl PostForm {
         pub fn html_with_nonce(&self, nonce: &str) -> String {
             self.page(&format!("<script nonce=\"{}\">", escape_html(nonce)))
         }
-        /// A `Content-Security-Policy` for [`html`](Self::html). It has no `form-action`, because
-        /// browsers apply that to the redirects behind the form too, and Entra may send a person
-        /// on to the login page of another host.
+        /// A `Content-Security-Policy` for [`html`](Self::html). It has no `form-action`, because browsers apply that
+        /// to the redirects behind the form too, and Entra may send a person on to the login page of another host.
         pub fn content_security_policy(&self) -> String {
             format!(
                 "default-src 'none'; script-src 'sha256-{POST_FORM_SCRIPT_SHA256}'; \
@@ -184,14 +182,11 @@ impl PostForm {
 
     /// The fields of the form, for a page of your own.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [("SAMLRequest", self.message.as_str()), ("RelayState", self.relay_state.as_ref())]
-            .into_iter()
+        [("SAMLRequest", self.message.as_str()), ("RelayState", self.relay_state.as_ref())].into_iter()
     }
 
     fn page(&self, script: &str) -> String {
-        let input = |(name, value)| {
-            format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape_html(value))
-        };
+        let input = |(name, value)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape_html(value));
         let inputs: String = self.fields().map(input).collect();
         format!(
             "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\

@@ -32,7 +32,6 @@ impl Binding {
 
 /// An identity provider whose keys we trust: at least one key, and at least one place to ask.
 #[derive(Clone, Debug)]
-#[must_use]
 pub struct IdentityProvider {
     entity_id: EntityId,
     sso: Vec<(Binding, EndpointUrl)>,
@@ -47,8 +46,8 @@ pub struct IdentityProvider {
 pub enum MetadataTrust<'a> {
     /// An administrator put the file there.
     ConfiguredByAdmin,
-    /// The caller fetched it over TLS, with the certificate checked, from this URL. For Entra that
-    /// is the trust there is: the key of the signature inside stands inside as well.
+    /// The caller fetched it over TLS, with the certificate checked, from this URL. For Entra that is the trust there
+    /// is: the key of the signature inside stands inside as well.
     FetchedOverTls(&'a EndpointUrl),
     /// It has a signature by this certificate.
     SignedBy(&'a Certificate),
@@ -104,6 +103,7 @@ const OCTETS: Limits = Limits { bytes: 4 * Limits::METADATA.bytes, ..Limits::MET
 
 impl IdentityProvider {
     /// One key and one endpoint (by HTTP-Redirect), set by hand.
+    #[must_use]
     pub fn pinned(entity_id: EntityId, sso: EndpointUrl, key: Certificate) -> Self {
         let (sso, keys) = (vec![(Binding::Redirect, sso)], TrustedKeys::one(key));
         let leniency = Leniency::default();
@@ -113,13 +113,9 @@ impl IdentityProvider {
     /// Reads the metadata of an identity provider, the only one in the document.
     ///
     /// # Errors
-    /// When the document is not such metadata, has expired, is not signed as `trust` says, or names
-    /// no usable key for signing or no endpoint for single sign-on.
-    pub fn from_metadata(
-        xml: &[u8],
-        trust: MetadataTrust<'_>,
-        now: UnixTime,
-    ) -> Result<Self, MetadataError> {
+    /// When the document is not such metadata, has expired, is not signed as `trust` says, or names no usable key for
+    /// signing or no endpoint for single sign-on.
+    pub fn from_metadata(xml: &[u8], trust: MetadataTrust<'_>, now: UnixTime) -> Result<Self, MetadataError> {
         Self::read(xml, None, trust, now, str::parse)
     }
 
@@ -182,12 +178,14 @@ impl IdentityProvider {
     }
 
     setters! {
-        /// Accepts SHA-1 in signatures and digests of this identity provider. Collisions of SHA-1
-        /// are practical: use it only until its administrator has chosen SHA-256 (for Entra:
-        /// *Single sign-on › SAML Certificates › Signing Algorithm*).
+        /// Accepts SHA-1 in signatures and digests of this identity provider. Collisions of SHA-1 are practical: use it
+        /// only until its administrator has chosen SHA-256 (for Entra: *Single sign-on › SAML Certificates › Signing
+        /// Algorithm*).
+        #[must_use]
         danger_allow_sha1() { leniency.sha1 = true }
-        /// Accepts signatures by keys whose certificate is outside its dates. Entra goes on signing
-        /// with an expired certificate until an administrator makes another one active.
+        /// Accepts signatures by keys whose certificate is outside its dates. Entra goes on signing with an expired
+        /// certificate until an administrator makes another one active.
+        #[must_use]
         danger_allow_expired_certificates() { leniency.expired_certificates = true }
     }
 
@@ -214,14 +212,11 @@ impl IdentityProvider {
 }
 
 /// The entity that is wanted, or the only identity provider.
-fn find_entity<'d>(
-    root: Element<'d>,
-    wanted: Option<&EntityId>,
-) -> Result<Element<'d>, MetadataError> {
+fn find_entity<'d>(root: Element<'d>, wanted: Option<&EntityId>) -> Result<Element<'d>, MetadataError> {
     let inside = root.descendants().filter(|inner| inner.is(MD, "EntityDescriptor"));
     let entities: Vec<Element<'d>> = match root.local_name() {
         "EntityDescriptor" if root.namespace() == MD => vec![root],
-        "EntitiesDescriptor" if root.namespace() == MD => inside.collect(),
+        "EntitiesDescriptor" if root.namespace() == MD => inside.filter(|inner| is_listed(*inner)).collect(),
         _ => Vec::new(),
     };
     let first = *entities.first().ok_or_else(|| MetadataError::NotMetadata(root.quoted()))?;
@@ -240,6 +235,13 @@ fn find_entity<'d>(
         let others = others.collect::<Vec<_>>().join(", ");
         MetadataError::OtherEntity(others, Quoted::new(wanted.as_ref()))
     })
+}
+
+/// An `EntityDescriptor` in lists and nothing else. One in somebody's `Extensions` could describe another member of the
+/// federation, with keys of its author's.
+fn is_listed(element: Element<'_>) -> bool {
+    let mut outer = std::iter::successors(element.parent(), |outer| outer.parent());
+    element.is(MD, "EntityDescriptor") && outer.all(|outer| outer.is(MD, "EntitiesDescriptor"))
 }
 
 /// An `IDPSSODescriptor` of SAML 2.0. Entra's `RoleDescriptor`s, which come first, are none.
@@ -261,8 +263,8 @@ fn inside<'d>(roles: &[Element<'d>], name: &'static str) -> impl Iterator<Item =
     roles.iter().flat_map(|role| role.elements()).filter(move |child| child.is(MD, name))
 }
 
-/// Every key that may sign: `use="signing"`, or no `use` at all (SAML Metadata 2.4.1.1). A key that
-/// cannot be used is passed over as long as another one can.
+/// Every key that may sign: `use="signing"`, or no `use` at all (SAML Metadata 2.4.1.1). A key that cannot be used is
+/// passed over as long as another one can.
 fn signing_keys(roles: &[Element<'_>], entity: Quoted) -> Result<TrustedKeys, MetadataError> {
     let mut certificates: Vec<Certificate> = Vec::new();
     let mut problems = Vec::new();

@@ -10,7 +10,7 @@ macro_rules! getters {
     };
 }
 
-/// Methods that set something, of a type that is `#[must_use]`: each gives `self` back.
+/// Methods that set something and give `self` back; they or their type are `#[must_use]`.
 macro_rules! setters {
     ($(
         $(#[$doc:meta])*
@@ -22,6 +22,7 @@ macro_rules! setters {
         })*
     };
 }
+#[cfg(feature = "testing")]
 pub(crate) use {getters, setters};
 
 /// An enum in which each variant has a constant text beside it, and the method that gives the text.
@@ -79,6 +80,8 @@ pub(crate) const HTTP_REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTT
 pub(crate) const ENTITY_FORMAT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
 /// XML Encryption.
 const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+/// XML Schema, in documents.
+pub(crate) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// The value of an attribute of `element` that is an instant.
 fn instant(element: Element<'_>, text: &str) -> Result<UnixTime, XmlError> {

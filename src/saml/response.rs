@@ -58,8 +58,8 @@ pub struct Status {
 
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 
-/// The `Response`, of which nothing but these may be used before its signature is known to be good;
-/// and these only to refuse.
+/// The `Response`, of which nothing but these may be used before its signature is known to be good; and these only to
+/// refuse.
 #[derive(Debug)]
 pub(crate) struct Envelope<'d> {
     pub(crate) response: Element<'d>,
@@ -122,10 +122,10 @@ pub(super) fn version(element: Element<'_>) -> Result<(), MessageError> {
     }
 }
 
-/// Looks at every element once: assertions stand directly in the response, signatures directly in
-/// the response or such an assertion, no ID stands twice, and nothing else looks like an ID. What
-/// hides elsewhere (Extensions, Object, Advice, AttributeValue, StatusDetail) is how signature
-/// wrapping works (Somorovsky et al., USENIX Security 2012).
+/// Looks at every element once: assertions stand directly in the response, signatures there or behind the Issuer of
+/// such an assertion, no ID stands twice, and nothing else looks like an ID. What hides elsewhere (`Extensions`,
+/// `Object`, `Advice`, `AttributeValue`, `StatusDetail`) is how signature wrapping works (Somorovsky et al., USENIX
+/// Security 2012).
 fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
     let response = document.root();
     let mut ids: Vec<&str> = Vec::with_capacity(4);
@@ -134,12 +134,9 @@ fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
         note_ids(element, &mut ids)?;
         let Some(parent) = element.parent() else { continue };
         if element.is(DS, "Signature") {
-            // The schema has it behind the Issuer; that of the response is taken in order later.
-            let mut before = parent.elements().take_while(|sibling| *sibling != element);
-            let in_assertion = parent.is(SAML, "Assertion")
-                && parent.parent() == Some(response)
-                && before.all(|sibling| sibling.is(SAML, "Issuer"));
-            if parent != response && !in_assertion {
+            let in_assertion = parent.is(SAML, "Assertion") && parent.parent() == Some(response);
+            let after_issuer = parent.elements().nth(1) == Some(element);
+            if parent != response && !(in_assertion && after_issuer) {
                 return Err(MessageError::MisplacedSignature(parent.quoted()));
             }
         } else if element.is(SAML, "Assertion") || element.is(SAML, "EncryptedAssertion") {
@@ -159,8 +156,8 @@ fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
     }
 }
 
-/// Notes every ID of an element. SAML names it `ID`, XML Signature and Encryption name it `Id`; any
-/// other spelling on their elements is what another reader could resolve (CVE-2025-66567).
+/// Notes every ID of an element. SAML names it `ID`, XML Signature and Encryption name it `Id`; any other spelling on
+/// their elements is what another reader could resolve (CVE-2025-66567).
 fn note_ids<'d>(element: Element<'d>, ids: &mut Vec<&'d str>) -> Result<(), MessageError> {
     let expected = match element.namespace() {
         SAML | SAMLP => Some("ID"),

@@ -96,13 +96,13 @@ impl SpMetadata<'_> {
         out.start("md:EntityDescriptor").attribute("xmlns:md", MD).optional("ID", id);
         out.attribute("entityID", self.entity_id.as_ref()).start("md:SPSSODescriptor");
         out.attribute("AuthnRequestsSigned", if self.requests_signed { "true" } else { "false" });
-        out.attribute("WantAssertionsSigned", "true")
-            .attribute("protocolSupportEnumeration", SAMLP);
-        for certificate in self.current.into_iter().chain(&self.published.signing) {
-            write_key(&mut out, "signing", certificate);
-        }
-        for certificate in &self.published.encryption {
-            write_key(&mut out, "encryption", certificate);
+        out.attribute("WantAssertionsSigned", "true").attribute("protocolSupportEnumeration", SAMLP);
+        let signing = self.current.into_iter().chain(&self.published.signing);
+        let encryption = self.published.encryption.iter().map(|key| ("encryption", key));
+        for (purpose, certificate) in signing.map(|key| ("signing", key)).chain(encryption) {
+            out.start("md:KeyDescriptor").attribute("use", purpose);
+            out.start("ds:KeyInfo").attribute("xmlns:ds", DS).start("ds:X509Data");
+            out.leaf("ds:X509Certificate", &certificate.to_base64()).end().end().end();
         }
         for format in &self.published.name_id_formats {
             out.leaf("md:NameIDFormat", format);
@@ -130,11 +130,4 @@ impl SpMetadata<'_> {
         }
         out.finish()
     }
-}
-
-fn write_key(out: &mut Writer, purpose: &str, certificate: &Certificate) {
-    out.start("md:KeyDescriptor").attribute("use", purpose);
-    out.start("ds:KeyInfo").attribute("xmlns:ds", DS).start("ds:X509Data");
-    out.leaf("ds:X509Certificate", &certificate.to_base64());
-    out.end().end().end();
 }

@@ -1,8 +1,8 @@
 //! An identity provider in Entra's exact shape, for your tests and ours (feature `testing`).
 //!
-//! It answers a request as Entra ID would: in the same XML, with the same claims, dates and
-//! algorithms. Everything in an answer can be made wrong, to see what your handler does with it.
-//! Its keys are published with this crate: whoever trusts them trusts everybody.
+//! It answers a request as Entra ID would: in the same XML, with the same claims, dates and algorithms. Everything in
+//! an answer can be made wrong, to see what your handler does with it. Its keys are published with this crate: whoever
+//! trusts them trusts everybody.
 //!
 //! ```
 //! use entra_sso::testing::TestIdp;
@@ -27,8 +27,7 @@ use crate::dsig::{DS, Placement, SignatureStyle, sign_element};
 use crate::error::Error;
 use crate::ids::{EndpointUrl, InvalidId};
 use crate::saml::{
-    HTTP_POST, HTTP_REDIRECT, IdentityProvider, MD, MetadataTrust, Outgoing, SAMLP, getters,
-    setters,
+    HTTP_POST, HTTP_REDIRECT, IdentityProvider, MD, MetadataTrust, Outgoing, SAMLP, XSI, getters, setters,
 };
 use crate::time::UnixTime;
 use crate::xml::Writer;
@@ -98,7 +97,7 @@ impl TestIdp {
         out.attribute("entityID", ENTITY_ID).attribute("xmlns", MD);
         out.start("RoleDescriptor").attribute("xsi:type", "fed:SecurityTokenServiceType");
         out.attribute("protocolSupportEnumeration", WS_FEDERATION);
-        out.attribute("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance");
+        out.attribute("xmlns:xsi", XSI);
         out.attribute("xmlns:fed", WS_FEDERATION);
         write_key(&mut out);
         out.end().start("IDPSSODescriptor").attribute("protocolSupportEnumeration", SAMLP);
@@ -121,7 +120,6 @@ impl TestIdp {
     }
 
     /// Prepares the answer to a request that was read before.
-    #[must_use]
     pub fn respond(&self, request: &ReceivedRequest, now: UnixTime) -> TestResponse {
         TestResponse::new(self, &request.acs, &request.issuer, now)
             .in_response_to(Some(&request.id))
@@ -129,7 +127,6 @@ impl TestIdp {
     }
 
     /// Prepares an answer that nobody asked for, as a tile in My Apps sends it.
-    #[must_use]
     pub fn unsolicited(&self, acs: &str, audience: &str, now: UnixTime) -> TestResponse {
         TestResponse::new(self, acs, audience, now)
     }

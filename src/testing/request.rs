@@ -50,8 +50,7 @@ impl ReceivedRequest {
         let xml = String::from_utf8(xml).ok()?;
         let document = Document::parse_str(&xml, &Limits::MESSAGE).ok()?;
         let root = Some(document.root()).filter(|root| root.is(SAMLP, "AuthnRequest"))?;
-        let issuer =
-            root.elements().find(|child| child.is(SAML, "Issuer"))?.text().ok()?.to_owned();
+        let issuer = root.elements().find(|child| child.is(SAML, "Issuer"))?.text().ok()?.to_owned();
         let acs = root.attribute("AssertionConsumerServiceURL")?.to_owned();
         let id = root.attribute("ID")?.to_owned();
         drop(document);

@@ -42,29 +42,27 @@ pub enum TestKey {
 }
 
 impl TestKey {
-    const fn der(self) -> (&'static [u8], &'static [u8]) {
-        match self {
+    fn read(self) -> (Certificate, SigningKey) {
+        let (certificate, key): (&[u8], &[u8]) = match self {
             Self::Idp => (include_bytes!("idp.cert.der"), include_bytes!("idp.key.der")),
             Self::Expired => (include_bytes!("expired.cert.der"), include_bytes!("idp.key.der")),
             Self::Other => (include_bytes!("other.cert.der"), include_bytes!("other.key.der")),
             Self::ServiceProvider => (include_bytes!("sp.cert.der"), include_bytes!("sp.key.der")),
-        }
+        };
+        let certificate = Certificate::from_der(certificate).expect("one that tests have read");
+        (certificate, SigningKey::parse(key).expect("one that tests have read"))
     }
 
     getters! {
         /// Its certificate.
-        pub fn certificate(&self) -> Certificate {
-            Certificate::from_der(self.der().0).expect("a certificate that tests have read")
-        }
+        pub fn certificate(&self) -> Certificate { self.read().0 }
         /// Its private half. It is published: nobody may trust it outside a test.
-        pub fn signing_key(&self) -> SigningKey {
-            SigningKey::parse(self.der().1).expect("a key that tests have read")
-        }
+        pub fn signing_key(&self) -> SigningKey { self.read().1 }
     }
 }
 
-/// An answer under preparation. As it comes from [`TestIdp`] it is good; each method makes one
-/// thing different. `None` leaves the thing out.
+/// An answer under preparation. As it comes from [`TestIdp`] it is good; each method makes one thing different. `None`
+/// leaves the thing out.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TestResponse {
@@ -89,6 +87,9 @@ pub struct TestResponse {
     before_signing: Vec<(String, String)>,
     after_signing: Vec<(String, String)>,
 }
+
+/// Holds the place of the assertion in the response.
+const HERE: &str = "<Assertion/>";
 
 /// Entra writes no more groups than this into a SAML token.
 const MAX_GROUPS: usize = 150;
@@ -199,14 +200,16 @@ impl TestResponse {
     /// The message.
     #[must_use]
     pub fn xml(&self) -> String {
-        let finish = |xml, part| match edit(xml, &self.before_signing) {
-            xml if [part, TestSigning::Both].contains(&self.signing) => {
-                sign(&xml, Placement::AfterIssuer, self.key)
-            }
-            xml => xml,
+        let finish = |xml, part| match [part, TestSigning::Both].contains(&self.signing) {
+            true => sign(xml, Placement::AfterIssuer, self.key),
+            false => String::from(xml),
         };
-        let assertion = finish(self.assertion(), TestSigning::Assertion);
-        edit(finish(self.response(&assertion), TestSigning::Response), &self.after_signing)
+        let assertion = edit(self.assertion(), &self.before_signing);
+        // What is signed already is not edited again.
+        let response = edit(self.response(HERE), &self.before_signing);
+        let assertion = finish(assertion.as_str(), TestSigning::Assertion);
+        let response = response.replacen(HERE, &assertion, 1);
+        edit(finish(&response, TestSigning::Response), &self.after_signing)
     }
 
     /// The fields of the form that the browser posts.
@@ -229,9 +232,7 @@ impl TestResponse {
         let mut out = Writer::new();
         let id = format!("_a{}", self.id);
         let time = |time: Option<UnixTime>| time.map(|time| time.to_string());
-        out.start("Assertion")
-            .attribute("ID", &id)
-            .attribute("IssueInstant", &self.now.to_string());
+        out.start("Assertion").attribute("ID", &id).attribute("IssueInstant", &self.now.to_string());
         out.attribute("Version", "2.0").attribute("xmlns", SAML).leaf("Issuer", &self.issuer);
         out.start("Subject").start("NameID").attribute("Format", &self.name_id.1);
         out.text(&self.name_id.0).end();
@@ -255,8 +256,7 @@ impl TestResponse {
             out.end();
         }
         out.end().start("AuthnStatement");
-        out.attribute("AuthnInstant", &self.authn_instant.to_string())
-            .attribute("SessionIndex", &id);
+        out.attribute("AuthnInstant", &self.authn_instant.to_string()).attribute("SessionIndex", &id);
         out.start("AuthnContext").leaf("AuthnContextClassRef", &self.context_class);
         out.finish()
     }

@@ -2,15 +2,15 @@
 
 use super::{Attribute, Declaration, Document, Element, Kind, Node, Span, XmlError};
 
-/// Writes the canonical form of `apex` to `out`, leaving out the element `without` (the enveloped
-/// signature, XML Signature 6.6.4) and everything in it.
+/// Writes the canonical form of `apex` to `out`, leaving out the element `without` (the enveloped signature, XML
+/// Signature 6.6.4) and everything in it.
 ///
 /// `prefixes` is the `InclusiveNamespaces PrefixList`; `#default` is the default namespace.
 ///
-/// It is an error if a namespace URI is relative: such a document has no canonical form (Canonical
-/// XML 1.0 section 1.3), and a verifier that went on with nothing would digest nothing
-/// (CVE-2025-66475). So is a form of more than four times the bytes that the document may have:
-/// declarations that are rendered again and again make gigabytes of kilobytes.
+/// It is an error if a namespace URI is relative: such a document has no canonical form (Canonical XML 1.0 section
+/// 1.3), and a verifier that went on with nothing would digest nothing (CVE-2025-66475). So is a form of more than four
+/// times the bytes that the document may have: declarations that are rendered again and again make gigabytes of
+/// kilobytes.
 pub(crate) fn canonicalize(
     apex: Element<'_>,
     without: Option<Element<'_>>,
@@ -74,13 +74,7 @@ impl<'d> Walk<'d, '_> {
 
     fn start(&mut self, index: u32, element: &'d Node) -> Result<(), XmlError> {
         let document = self.document;
-<<<<<<< HEAD
         has_canonical_form(document, index)?;
-=======
-        if document.declarations_of(element).iter().any(|declaration| declaration.relative) {
-            return Err(XmlError::RelativeNamespace(Element::new(document, index).quoted()));
-        }
->>>>>>> low
         if self.out.len() > document.canonical_limit {
             return Err(XmlError::TooMuch("bytes in canonical form", document.canonical_limit));
         }
@@ -98,8 +92,8 @@ impl<'d> Walk<'d, '_> {
         Ok(())
     }
 
-    /// Section 3 of the recommendation: what the element visibly uses, and what the list names,
-    /// where no ancestor in the output has rendered the same.
+    /// Section 3 of the recommendation: what the element visibly uses, and what the list names, where no ancestor in
+    /// the output has rendered the same.
     fn namespaces(&mut self, index: u32, element: &'d Node) {
         let document = self.document;
         let first = self.rendered.len();
@@ -126,8 +120,8 @@ impl<'d> Walk<'d, '_> {
         }
     }
 
-    /// Notes a declaration for output, unless it is in force already. From `first` on stand those
-    /// of the element under work.
+    /// Notes a declaration for output, unless it is in force already. From `first` on stand those of the element under
+    /// work.
     fn render(&mut self, prefix: Span, uri: Span, first: usize) {
         let document = self.document;
         let (name, value) = (document.str(prefix), document.str(uri));
@@ -144,55 +138,6 @@ impl<'d> Walk<'d, '_> {
             self.rendered.push((prefix, uri));
         }
     }
-<<<<<<< HEAD
-
-    /// Canonical XML 1.0 section 2.3: by namespace URI, then by local name.
-    fn attributes(&mut self, element: &'d Node) {
-        let document = self.document;
-        let list = attributes(document, element);
-        let key = |found: &Attribute| (document.uri(found.namespace), document.str(found.local));
-        let sorted = list.is_sorted_by_key(key);
-        let mut order: Vec<&Attribute> = Vec::new();
-        if !sorted {
-            order.extend(list);
-            order.sort_unstable_by_key(|found| key(found));
-        }
-        let unsorted = if sorted { list } else { &[] };
-        for attribute in unsorted.iter().chain(order) {
-            self.out.push(' ');
-            self.name(attribute.prefix, attribute.local);
-            self.out.push_str("=\"");
-            escape_attribute(document.str(attribute.value), self.out);
-            self.out.push('"');
-        }
-    }
-}
-
-/// Canonical XML 1.0 section 1.3: no namespace that the element declares is relative.
-fn has_canonical_form(document: &Document<'_>, index: u32) -> Result<(), XmlError> {
-    match declarations(document, document.node(index)).iter().any(|found| found.relative) {
-        true => {
-            Err(XmlError::RelativeNamespace { element: Element::new(document, index).quoted() })
-        }
-        false => Ok(()),
-    }
-}
-
-fn attributes<'d>(document: &'d Document<'_>, element: &Node) -> &'d [Attribute] {
-    let (first, last) = element.attributes;
-    document.attributes.get(to_usize(first)..to_usize(last)).unwrap_or_default()
-}
-
-fn declarations<'d>(document: &'d Document<'_>, element: &Node) -> &'d [Declaration] {
-    let (first, last) = element.declarations;
-    document.declarations.get(to_usize(first)..to_usize(last)).unwrap_or_default()
-}
-
-fn uri_span(document: &Document<'_>, namespace: u32) -> Span {
-    let index = namespace.checked_sub(super::NS_BASE).map_or(usize::MAX, to_usize);
-    document.declarations.get(index).map_or(Span::default(), |declaration| declaration.uri)
-=======
->>>>>>> low
 }
 
 /// The declaration of `prefix` that the element itself has.
@@ -204,8 +149,7 @@ fn declared(document: &Document<'_>, element: &Node, prefix: &str) -> Option<Dec
 /// The declaration of `prefix` in force at an element: its own or that of the nearest ancestor.
 fn in_scope(document: &Document<'_>, index: u32, prefix: &str) -> Option<Declaration> {
     let parent = |at: &u32| (*at != 0).then(|| document.node(*at).parent);
-    std::iter::successors(Some(index), parent)
-        .find_map(|at| declared(document, document.node(at), prefix))
+    std::iter::successors(Some(index), parent).find_map(|at| declared(document, document.node(at), prefix))
 }
 
 /// The reference for a byte that needs one somewhere.
@@ -248,4 +192,12 @@ pub(super) fn escape(text: &str, out: &mut String, replace: impl Fn(u8) -> Optio
         }
     }
     out.push_str(text.get(copied..).unwrap_or_default());
+}
+
+/// Canonical XML 1.0 section 1.3: no namespace that the element declares is relative.
+fn has_canonical_form(document: &Document<'_>, index: u32) -> Result<(), XmlError> {
+    match document.declarations_of(document.node(index)).iter().any(|found| found.relative) {
+        true => Err(XmlError::RelativeNamespace(Element::new(document, index).quoted())),
+        false => Ok(()),
+    }
 }

@@ -23,32 +23,32 @@ const XMLNS_NS: &str = "http://www.w3.org/2000/xmlns/";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) bytes: usize,
-    /// Elements inside each other. The deepest SAML message, with everything that the schemas
-    /// allow, is 16 deep; libxml2 stops at 256, uppsala at 128.
+    /// Elements inside each other. The deepest SAML message, with everything that the schemas allow, is 16 deep;
+    /// libxml2 stops at 256, uppsala at 128.
     pub(crate) depth: u16,
     /// Elements, texts and comments.
     pub(crate) nodes: usize,
-    /// Of one element; SAML's `AuthnRequest` has at most 12. The duplicate check is pairwise, so
-    /// this also bounds its cost (RUSTSEC-2026-0194 was a quadratic one).
+    /// Of one element; SAML's `AuthnRequest` has at most 12. The duplicate check is pairwise, so this also bounds its
+    /// cost (RUSTSEC-2026-0194 was a quadratic one).
     pub(crate) attributes: usize,
-    /// Declarations in scope at once. WS-Federation metadata of Entra has six; lookups scan the
-    /// scope, so this bounds their cost (RUSTSEC-2026-0195).
+    /// Declarations in scope at once. WS-Federation metadata of Entra has six; lookups scan the scope, so this bounds
+    /// their cost (RUSTSEC-2026-0195).
     pub(crate) namespaces: usize,
 }
 
 impl Limits {
-    /// For what a browser brings. 150 groups, the most that Entra writes, make 15 kB; this is
-    /// sixteen times that, and what ruby-saml allows.
+    /// For what a browser brings. 150 groups, the most that Entra writes, make 15 kB; this is sixteen times that, and
+    /// what ruby-saml allows.
     pub(crate) const MESSAGE: Self =
         Self { bytes: 256 * 1024, depth: 64, nodes: 16 * 1024, attributes: 64, namespaces: 64 };
 
-    /// For metadata, which an administrator or a trusted host supplies. A federation's aggregate of
-    /// a thousand providers at Entra's 20 kB is 20 MB.
+    /// For metadata, which an administrator or a trusted host supplies. A federation's aggregate of a thousand
+    /// providers at Entra's 20 kB is 20 MB.
     pub(crate) const METADATA: Self = Self { bytes: 32 << 20, nodes: 2 << 20, ..Self::MESSAGE };
 }
 
 /// Where in the input a text lies, or in the side buffer for text that had to be changed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Span {
     start: u32,
     len: u32,
@@ -131,8 +131,8 @@ const NO_NS: u32 = 0;
 const NS_XML: u32 = 1;
 const NS_BASE: u32 = 2;
 
-/// One parsed document. Knows nothing of signatures or SAML. Names and values are slices of the
-/// input, except those with references or line breaks to normalize, copied once into `scratch`.
+/// One parsed document. Knows nothing of signatures or SAML. Names and values are slices of the input, except those
+/// with references or line breaks to normalize, copied once into `scratch`.
 #[derive(Debug, Default)]
 pub(crate) struct Document<'a> {
     text: &'a str,
@@ -194,8 +194,8 @@ fn to_u32(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Why the bytes are not a document that we read. Faults are located by the bytes before them, or
-/// before the tag that has them.
+/// Why the bytes are not a document that we read. Faults are located by the bytes before them, or before the tag that
+/// has them.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum XmlError {

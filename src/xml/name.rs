@@ -40,8 +40,8 @@ pub(super) const fn is_char(c: char) -> bool {
     !matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
 }
 
-/// Where the first character stands that is no `Char`. UTF-8 has no surrogates, so control
-/// characters and U+FFFE, U+FFFF (EF BF BE, EF BF BF) are all there is to look for.
+/// Where the first character stands that is no `Char`. UTF-8 has no surrogates, so control characters and U+FFFE,
+/// U+FFFF (EF BF BE, EF BF BF) are all there is to look for.
 pub(super) fn first_non_char(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     bytes.iter().enumerate().position(|(at, byte)| match byte {

@@ -1,27 +1,30 @@
-//! Bytes to `Document`. The only file that names quick-xml: its reader finds where tokens begin and
-//! end; what stands in them is judged here, because the reader accepts far more than XML allows.
+//! Bytes to `Document`. The only file that names quick-xml: its reader finds where tokens begin and end; what stands in
+//! them is judged here, because the reader accepts far more than XML allows.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::name::{first_non_char, is_absolute_uri, is_char, is_ncname, split_qname};
 use super::{
-    Attribute, Declaration, Document, IN_SCRATCH, Kind, Limits, NO_NS, NOTHING, NS_BASE, NS_XML,
-    Node, Span, XML_NS, XMLNS_NS, XmlError, to_u32, to_usize,
+    Attribute, Declaration, Document, IN_SCRATCH, Kind, Limits, NO_NS, NOTHING, NS_BASE, NS_XML, Node, Span, XML_NS,
+    XMLNS_NS, XmlError, to_u32, to_usize,
 };
 use crate::encoding::{XML_SPACE, is_space};
+
+/// Longer than any namespace in use. Names are compared with their URIs, and the canonical form may repeat a URI at
+/// each element, so this bounds what one costs.
+const MAX_URI: usize = 1024;
 
 const BOM: char = '\u{FEFF}';
 
 impl<'a> Document<'a> {
-    /// Reads a document in UTF-8, with or without byte order mark (Entra's metadata has one). It
-    /// must be well-formed and namespace-well-formed, and cross no limit.
+    /// Reads a document in UTF-8, with or without byte order mark (Entra's metadata has one). It must be well-formed
+    /// and namespace-well-formed, and cross no limit.
     pub(crate) fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, XmlError> {
         if bytes.len() > limits.bytes {
             return Err(XmlError::TooMuch("bytes", limits.bytes));
         }
-        let text =
-            std::str::from_utf8(bytes).map_err(|error| XmlError::NotUtf8(error.valid_up_to()))?;
+        let text = std::str::from_utf8(bytes).map_err(|error| XmlError::NotUtf8(error.valid_up_to()))?;
         Self::parse_str(text.strip_prefix(BOM).unwrap_or(text), limits)
     }
 
@@ -132,8 +135,7 @@ impl<'a> Parser<'a, '_> {
         if self.open.len() >= depth {
             return Err(XmlError::TooMuch("levels", depth));
         }
-        let (name, rest) =
-            tag.split_at_checked(tag.find(XML_SPACE).unwrap_or(tag.len())).unwrap_or((tag, ""));
+        let (name, rest) = tag.split_at_checked(tag.find(XML_SPACE).unwrap_or(tag.len())).unwrap_or((tag, ""));
         let (prefix, local) = self.qname(name, self.at + 1)?;
         let declarations = to_u32(self.document.declarations.len());
         self.attributes(rest, self.at + 1 + name.len())?;
@@ -219,9 +221,7 @@ impl<'a> Parser<'a, '_> {
                 ("xmlns", _) => self.declare(local, value)?,
                 _ => self.tag.push(Attribute { prefix, local, namespace: NO_NS, value }),
             }
-            if self.tag.len() + self.document.declarations.len() - declarations
-                > self.limits.attributes
-            {
+            if self.tag.len() + self.document.declarations.len() - declarations > self.limits.attributes {
                 return Err(XmlError::TooMuch("attributes", self.limits.attributes));
             }
             at = close + 1;
@@ -240,6 +240,9 @@ impl<'a> Parser<'a, '_> {
         };
         if !allowed {
             return Err(self.fault("a namespace declaration that is not allowed"));
+        }
+        if value.len() > MAX_URI {
+            return Err(XmlError::TooMuch("bytes in a namespace URI", MAX_URI));
         }
         let relative = !value.is_empty() && !is_absolute_uri(value);
         self.document.declarations.push(Declaration { prefix, uri, relative });
@@ -265,8 +268,8 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// Resolves the attributes of the tag under work, and demands that each name and each declared
-    /// prefix is unique (XML 1.0 section 3.1, Namespaces in XML section 6.3).
+    /// Resolves the attributes of the tag under work, and demands that each name and each declared prefix is unique
+    /// (XML 1.0 section 3.1, Namespaces in XML section 6.3).
     fn resolve_attributes(&mut self, declarations: u32) -> Result<(), XmlError> {
         let mut tag = std::mem::take(&mut self.tag);
         for attribute in &mut tag {
@@ -276,8 +279,7 @@ impl<'a> Parser<'a, '_> {
         let declared = document.declarations.get(to_usize(declarations)..).unwrap_or_default();
         let twice = has_pair(declared, |a, b| document.str(a.prefix) == document.str(b.prefix))
             || has_pair(&tag, |a, b| {
-                document.str(a.local) == document.str(b.local)
-                    && document.uri(a.namespace) == document.uri(b.namespace)
+                document.str(a.local) == document.str(b.local) && document.uri(a.namespace) == document.uri(b.namespace)
             });
         document.attributes.append(&mut tag);
         self.tag = tag; // empty again, for the next
@@ -303,8 +305,7 @@ impl<'a> Parser<'a, '_> {
             let (plain, special) = rest.split_at_checked(found).unwrap_or((rest, ""));
             self.document.scratch.push_str(plain);
             rest = if let Some(after) = special.strip_prefix('&') {
-                let (name, after) =
-                    after.split_once(';').ok_or_else(|| self.fault("a reference does not end"))?;
+                let (name, after) = after.split_once(';').ok_or_else(|| self.fault("a reference does not end"))?;
                 let character = self.referenced(name)?;
                 self.document.scratch.push(character);
                 after

@@ -66,20 +66,18 @@ impl<'d> Element<'d> {
         self.child_nodes().filter(|child| child.node.kind == Kind::Element)
     }
 
-    /// The elements directly inside, to be read in the order of the schema. Comments are skipped;
-    /// text that is not white space is an error.
+    /// The elements directly inside, to be read in the order of the schema. Comments are skipped; text that is not
+    /// white space is an error.
     pub(crate) fn children(self) -> Result<Children<'d>, XmlError> {
-        let is_text = |child: Self| {
-            child.node.kind == Kind::Text && !child.local_name().bytes().all(is_space)
-        };
+        let is_text = |child: Self| child.node.kind == Kind::Text && !child.local_name().bytes().all(is_space);
         match self.child_nodes().any(is_text) {
             true => Err(XmlError::MixedContent(self.quoted())),
             false => Ok(Children { parent: self, at: self.index + 1 }),
         }
     }
 
-    /// The text inside. An element or comment among it is an error, because two readers would
-    /// differ about what the value is (CVE-2017-11427).
+    /// The text inside. An element or comment among it is an error, because two readers would differ about what the
+    /// value is (CVE-2017-11427).
     pub(crate) fn text(self) -> Result<&'d str, XmlError> {
         let mut nodes = self.child_nodes();
         match (nodes.next(), nodes.next()) {
@@ -101,9 +99,10 @@ impl<'d> Element<'d> {
     /// Namespace, local name and value of each attribute.
     pub(crate) fn attributes(self) -> impl Iterator<Item = (&'d str, &'d str, &'d str)> {
         let document = self.document;
-        document.attributes_of(self.node).iter().map(move |found| {
-            (document.uri(found.namespace), document.str(found.local), document.str(found.value))
-        })
+        document
+            .attributes_of(self.node)
+            .iter()
+            .map(move |found| (document.uri(found.namespace), document.str(found.local), document.str(found.value)))
     }
 
     /// As [`attribute`](Self::attribute), when the schema demands it.
@@ -155,14 +154,9 @@ impl<'d> Children<'d> {
     }
 
     /// The next child, which must have this name.
-    pub(crate) fn one(
-        &mut self,
-        namespace: &str,
-        local: &'static str,
-    ) -> Result<Element<'d>, XmlError> {
+    pub(crate) fn one(&mut self, namespace: &str, local: &'static str) -> Result<Element<'d>, XmlError> {
         let parent = self.parent;
-        self.optional(namespace, local)
-            .ok_or_else(|| XmlError::MissingElement(parent.quoted(), local))
+        self.optional(namespace, local).ok_or_else(|| XmlError::MissingElement(parent.quoted(), local))
     }
 
     /// The end of the sequence: another child is an error.

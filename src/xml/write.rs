@@ -2,8 +2,8 @@
 
 use super::c14n::{escape, reference};
 
-/// Writes one document, element by element. Names are constants of ours; every value is escaped, so
-/// that text cannot become markup (CVE-2026-46490, CVE-2021-37154).
+/// Writes one document, element by element. Names are constants of ours; every value is escaped, so that text cannot
+/// become markup (CVE-2026-46490, CVE-2021-37154).
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     out: String,

@@ -1,5 +1,5 @@
-//! The signatures of `../shared/corpus` that are not SAML's: HMAC, DSA, many references, transforms,
-//! manifests, external data. None of them may hold here, whatever else verifies it.
+//! The signatures of `../shared/corpus` that are not SAML's: HMAC, DSA, many references, transforms, manifests,
+//! external data. None of them may hold here, whatever else verifies it.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,6 @@
-//! The rules behind the signature, on the messages of other libraries. Most of their keys are too
-//! short for us and most of their signatures too old, so that nothing else would be looked at. Here
-//! their signatures are taken off, the assertion is signed by a key of our own, and what is wrong
-//! with it must be found all the same.
+//! The rules behind the signature, on the messages of other libraries. Most of their keys are too short for us and most
+//! of their signatures too old, so that nothing else would be looked at. Here their signatures are taken off, the
+//! assertion is signed by a key of our own, and what is wrong with it must be found all the same.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,8 +34,7 @@ fn xml_of(line: &Value, folder: &Path) -> Option<Vec<u8>> {
     match text(line, "encoding")? {
         "xml" => Some(bytes),
         _ => {
-            let field =
-                percent_decode(&String::from_utf8(bytes).ok()?.replace('+', "%2B").into_bytes());
+            let field = percent_decode(&String::from_utf8(bytes).ok()?.replace('+', "%2B").into_bytes());
             base64_decode(&field.ok()?, 1 << 20).ok()
         }
     }
@@ -57,8 +55,8 @@ fn unsigned(xml: &str) -> Option<String> {
     }
 }
 
-/// The same response, with its assertion signed by our key; if it has not exactly one, just without
-/// signatures. `None` if it cannot be read at all.
+/// The same response, with its assertion signed by our key; if it has not exactly one, just without signatures. `None`
+/// if it cannot be read at all.
 fn signed_anew(xml: &[u8]) -> Option<String> {
     let xml = unsigned(std::str::from_utf8(xml).ok()?)?;
     let document = Document::parse_str(&xml, &Limits::METADATA).ok()?;
@@ -70,8 +68,7 @@ fn signed_anew(xml: &[u8]) -> Option<String> {
     let rest = canonical(response, Some(assertion))?;
     let assertion = canonical(assertion, None)?;
     let signed = [Placement::AfterIssuer, Placement::First].into_iter().find_map(|placement| {
-        sign_element(&assertion, placement, SignatureStyle::Prefixed, &key(), &certificate())
-            .ok()?
+        sign_element(&assertion, placement, SignatureStyle::Prefixed, &key(), &certificate()).ok()?
     })?;
     let end = rest.rfind("</")?;
     let (before, after) = rest.split_at_checked(end)?;
@@ -102,15 +99,13 @@ fn judge_line(line: &Value, xml: &str) -> Result<Login, Error> {
     };
     let mut pending = sp.pending_for_captured(request_id.parse()?, now);
     let contexts = line.get("required_authn_context").and_then(Value::as_array);
-    pending
-        .contexts
-        .extend(contexts.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+    pending.contexts.extend(contexts.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
     sp.finish_login(pending, &posted, now, &*replay_cache)
 }
 
-/// What the rule says that an attack of this class breaks; `None` for classes that are about the
-/// signature, which is no longer theirs; and for two that break no rule of SAML, `Conditions` without
-/// `NotBefore` or without `NotOnOrAfter`: the confirmation has an end, and must.
+/// What the rule says that an attack of this class breaks; `None` for classes that are about the signature, which is no
+/// longer theirs; and for two that break no rule of SAML, `Conditions` without `NotBefore` or without `NotOnOrAfter`:
+/// the confirmation has an end, and must.
 fn codes_of_class(class: &str) -> Option<&'static [&'static str]> {
     Some(match class {
         "valid-advice" | "tampered-advice" => &["saml.assertion_misplaced"],
@@ -125,16 +120,11 @@ fn codes_of_class(class: &str) -> Option<&'static [&'static str]> {
         "issuer-missing" => &["saml.issuer_mismatch", "saml.xml_schema"],
         "in-response-to" | "unsolicited" => &["saml.in_response_to_mismatch"],
         "nameid-empty" | "nameid-missing" | "subject-missing" => &["saml.name_id_missing"],
-        "subjectconfirmation-missing" | "subjectconfirmation-method" => {
-            &["saml.no_bearer_confirmation"]
+        "subjectconfirmation-missing" | "subjectconfirmation-method" => &["saml.no_bearer_confirmation"],
+        "subjectconfirmation-no-expiry" | "subjectconfirmation-not-before" => &["saml.confirmation_invalid"],
+        "time-expired" | "session-expired" | "subjectconfirmation-expired" | "subjectconfirmation-multiple" => {
+            &["saml.expired"]
         }
-        "subjectconfirmation-no-expiry" | "subjectconfirmation-not-before" => {
-            &["saml.confirmation_invalid"]
-        }
-        "time-expired"
-        | "session-expired"
-        | "subjectconfirmation-expired"
-        | "subjectconfirmation-multiple" => &["saml.expired"],
         "time-boundary" => &["saml.expired"],
         "time-not-before" => &["saml.not_yet_valid"],
         "time-malformed" | "missing-id" => &["saml.xml_schema"],
@@ -146,17 +136,17 @@ fn codes_of_class(class: &str) -> Option<&'static [&'static str]> {
 
 /// Lines with a second fault, which is found first; or whose service provider cannot be set up.
 const SECOND_FAULTS: &[(&str, &str)] = &[
-    ("0153", "saml.destination_mismatch"), // a Destination that is no URL
-    ("0208", "saml.xml_schema"),           // EncryptedID behind the SubjectConfirmation
-    ("0249", "saml.xml_schema"),           // no Status
-    ("0250", "saml.xml_schema"),           // no Status
-    ("0252", "saml.destination_mismatch"), // the template's {recipient}
-    ("0253", "saml.destination_mismatch"), // the template's {recipient}
-    ("0505", "saml.destination_mismatch"), // as wrong as the Recipient
+    ("0153", "saml.destination_mismatch"),    // a Destination that is no URL
+    ("0208", "saml.xml_schema"),              // EncryptedID behind the SubjectConfirmation
+    ("0249", "saml.xml_schema"),              // no Status
+    ("0250", "saml.xml_schema"),              // no Status
+    ("0252", "saml.destination_mismatch"),    // the template's {recipient}
+    ("0253", "saml.destination_mismatch"),    // the template's {recipient}
+    ("0505", "saml.destination_mismatch"),    // as wrong as the Recipient
     ("0617", "saml.in_response_to_mismatch"), // response and confirmation name two requests
-    ("0618", "saml.ambiguous_id"),         // an Issuer with an Id
-    ("0619", "saml.ambiguous_id"),         // an Issuer with an Id
-    ("0690", "saml.destination_mismatch"), // a Destination that is no URL
+    ("0618", "saml.ambiguous_id"),            // an Issuer with an Id
+    ("0619", "saml.ambiguous_id"),            // an Issuer with an Id
+    ("0690", "saml.destination_mismatch"),    // a Destination that is no URL
 ];
 
 /// Checks that peers' tests have off.
@@ -204,9 +194,7 @@ fn what_stands_behind_the_signature_is_judged_too() {
             Ok(_) if harmless => "accepted instead of refused, which is harmless",
             Err((code, _)) if codes.contains(code) => "refused by the rule",
             Err((code, _)) if SECOND_FAULTS.contains(&(id, code)) => "refused for a second fault",
-            Err((code, _)) if accepted && relaxed(&line, code) => {
-                "refused by a rule that the peer has off"
-            }
+            Err((code, _)) if accepted && relaxed(&line, code) => "refused by a rule that the peer has off",
             Err(("saml.encrypted" | "saml.unexpected_message", _)) => "encrypted, or no response",
             other => {
                 let other: Result<(), &(&str, String)> = other.as_ref().map(|_| ());

@@ -1,5 +1,5 @@
-//! The canonical forms of `../shared/corpus`: what other libraries expect octet by octet, and what
-//! real signatures digest. Inside the crate, because canonical octets are none of the public API.
+//! The canonical forms of `../shared/corpus`: what other libraries expect octet by octet, and what real signatures
+//! digest. Inside the crate, because canonical octets are none of the public API.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,9 +44,7 @@ impl Vector {
         let bytes = self.read("/file");
         match self.text("/encoding") {
             Some("xml") => bytes,
-            _ => {
-                base64_decode(&String::from_utf8(bytes).expect("base64"), 1 << 20).expect("base64")
-            }
+            _ => base64_decode(&String::from_utf8(bytes).expect("base64"), 1 << 20).expect("base64"),
         }
     }
 }
@@ -54,11 +52,7 @@ impl Vector {
 /// `Err` for a vector that we have no means to run, with the reason.
 type Run = Result<Result<String, XmlError>, &'static str>;
 
-fn canonical(
-    apex: Element<'_>,
-    without: Option<Element<'_>>,
-    prefixes: &[&str],
-) -> Result<String, XmlError> {
+fn canonical(apex: Element<'_>, without: Option<Element<'_>>, prefixes: &[&str]) -> Result<String, XmlError> {
     let mut out = String::new();
     canonicalize(apex, without, prefixes, &mut out).map(|()| out)
 }
@@ -91,11 +85,7 @@ fn run_selection(vector: &Vector) -> Run {
         Err(error) => return Ok(Err(error)),
     };
     let apex = vector.text("/select/xpath").and_then(|xpath| selected(document.root(), xpath));
-    Ok(canonical(
-        apex.ok_or("selects by an XPath that is none of ours")?,
-        None,
-        &vector.list("/inclusive_prefixes"),
-    ))
+    Ok(canonical(apex.ok_or("selects by an XPath that is none of ours")?, None, &vector.list("/inclusive_prefixes")))
 }
 
 /// The octets that a real signature digests, and its `SignedInfo`.
@@ -114,8 +104,7 @@ fn run_signature(vector: &Vector, at: usize, want_info: bool) -> Run {
     };
     let mut signatures = document.root().descendants().filter(|found| found.is(DS, "Signature"));
     let signature = signatures.nth(at).ok_or("the signature is not there")?;
-    let info =
-        signature.elements().find(|child| child.is(DS, "SignedInfo")).ok_or("no SignedInfo")?;
+    let info = signature.elements().find(|child| child.is(DS, "SignedInfo")).ok_or("no SignedInfo")?;
     let prefixes = |parent: &str| -> Vec<&str> {
         let parents = info.descendants().filter(|element| element.local_name() == parent);
         let list = parents.flat_map(Element::elements);
@@ -148,34 +137,28 @@ fn canonical_forms_are_those_of_other_libraries() {
         }
         let id = vector.text("/id").unwrap_or("?").to_owned();
         let wanted = |file| String::from_utf8(vector.read(file)).expect("UTF-8");
-        let runs =
-            match vector.line.pointer("/select/signature").and_then(serde_json::Value::as_u64) {
-                None => vec![(run_selection(&vector), "/expected_output_file")],
-                Some(number) => {
-                    let at = usize::try_from(number).expect("a small number") - 1;
-                    vec![
-                        (run_signature(&vector, at, false), "/expected_output_file"),
-                        (run_signature(&vector, at, true), "/expected_signedinfo_file"),
-                    ]
-                }
-            };
+        let runs = match vector.line.pointer("/select/signature").and_then(serde_json::Value::as_u64) {
+            None => vec![(run_selection(&vector), "/expected_output_file")],
+            Some(number) => {
+                let at = usize::try_from(number).expect("a small number") - 1;
+                vec![
+                    (run_signature(&vector, at, false), "/expected_output_file"),
+                    (run_signature(&vector, at, true), "/expected_signedinfo_file"),
+                ]
+            }
+        };
         let refused = vector.text("/strict_expected") == Some("reject");
-        let ill_formed =
-            vector.text("/libxml2_matches").is_some_and(|says| says.contains("xmlParse"));
+        let ill_formed = vector.text("/libxml2_matches").is_some_and(|says| says.contains("xmlParse"));
         for (run, file) in runs {
             let outcome = match run {
                 Err(reason) => reason,
-                Ok(Err(XmlError::RelativeNamespace { .. })) if refused => {
-                    "refused: relative namespace URI"
-                }
+                Ok(Err(XmlError::RelativeNamespace { .. })) if refused => "refused: relative namespace URI",
                 Ok(Err(_)) if ill_formed => "refused: not well-formed, says libxml2 too",
                 Ok(Ok(octets)) if !refused && octets == wanted(file) => "equal octets",
                 Ok(ours) => {
                     let ours: String = format!("{ours:?}").chars().take(300).collect();
                     let wanted: String = wanted(file).chars().take(300).collect();
-                    faults.push(format!(
-                        "{id} {file}: {ours}\n  wanted (refused: {refused}): {wanted:?}"
-                    ));
+                    faults.push(format!("{id} {file}: {ours}\n  wanted (refused: {refused}): {wanted:?}"));
                     continue;
                 }
             };
