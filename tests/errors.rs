@@ -13,7 +13,7 @@ use entra_sso::error::{
     BindingError, ConfigurationError, DsigError, InvalidTime, MessageError, MetadataError, NoRandomness, Quoted,
     RequestError, XmlError,
 };
-use entra_sso::mapping::{Preset, Rule, Rules, Source, Table};
+use entra_sso::mapping::{Mapping, Rule, Rules, Source};
 use entra_sso::saml::Comparison;
 use entra_sso::sp::Unsolicited;
 use entra_sso::testing::{TestIdp, TestResponse};
@@ -248,7 +248,7 @@ fn aadsts_codes() -> Vec<u32> {
     let text = source("src/entra/aadsts.rs");
     let table = text.split("#[cfg(test)]").next().unwrap_or_default();
     let numbers = table.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
-    let known = |code: &u32| aadsts::advice_for(&format!("AADSTS{code}")).is_some_and(|found| found.code.0 == *code);
+    let known = |code: &u32| aadsts::advice_for(&format!("AADSTS{code}")).is_some_and(|found| found.code == *code);
     let mut codes: Vec<u32> = numbers.filter(known).collect();
     codes.dedup();
     assert!(codes.len() > 30, "{codes:?}");
@@ -267,24 +267,24 @@ fn login(change: impl FnOnce(TestResponse) -> TestResponse) -> Login {
 fn mapping() -> Vec<Told> {
     let link = "https://graph.windows.net/t/users/3e6f8a1c-5d2b-4c7e-8f9a-0b1c2d3e4f5a/getMemberObjects";
     let person = login(|answer| answer.attribute("role", &["a", "b"]).attribute(claims::GROUPS_LINK, &[link]));
+    let rule = |field: &str, source| Rule { field: field.into(), from: vec![source], ..Rule::default() };
+    let name = |name: &str| Source::Name(name.into());
     let failed = |kind, rule: Rule| {
-        let mapping = Rules::new().rule(rule).build().expect("rules");
+        let mapping = Mapping::try_from(Rules { preset: None, rules: vec![rule] }).expect("rules");
         let error = mapping.apply(person.claims()).expect_err("a problem");
         assert!(format!("{error:?}").contains(kind), "{kind} is {error:?}");
         (error.code(), error.to_string())
     };
-    let admins = Table::new([("c", "admin")]);
-    let twice = Rules::from(Preset::Entra).required("email", &["a"]).required("email", &["b"]);
-    let rules = twice.build().expect_err("two rules");
+    let admins = Some([("c".to_owned(), "admin".to_owned())].into());
+    let roles = Rule { many: true, table: admins, ..rule("role", name("role")) };
+    let twice = Rules { preset: None, rules: vec![rule("email", name("a")), rule("email", name("b"))] };
+    let twice = Mapping::try_from(twice).expect_err("two rules");
     [
-        ("ProblemKind::Missing", failed("Missing", Rule::new("phone", [Source::name("phone")]))),
-        (
-            "ProblemKind::Unmatched",
-            failed("Unmatched", Rule::new("role", [Source::name("role")]).many().through(admins)),
-        ),
-        ("ProblemKind::Ambiguous", failed("Ambiguous", Rule::new("role", [Source::name("role")]))),
-        ("ProblemKind::GroupsOverage", failed("GroupsOverage", Rule::new("teams", [Source::groups()]).many())),
-        ("InvalidMapping", (rules.code(), rules.to_string())),
+        ("ProblemKind::Missing", failed("Missing", rule("phone", name("phone")))),
+        ("ProblemKind::Unmatched", failed("Unmatched", roles)),
+        ("ProblemKind::Ambiguous", failed("Ambiguous", rule("role", name("role")))),
+        ("ProblemKind::GroupsOverage", failed("GroupsOverage", rule("teams", name(claims::GROUPS)))),
+        ("InvalidMapping", (twice.code(), twice.to_string())),
     ]
     .map(|(kind, (code, says))| Told { kind, code, says, hint: None })
     .into()
@@ -364,8 +364,7 @@ fn indent(line: &str) -> usize {
 }
 
 fn sources(folder: &Path) -> Vec<String> {
-    let entries =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path());
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path());
     let read = |path: PathBuf| match path.is_dir() {
         true => sources(&path),
         false if path.extension().is_some_and(|end| end == "rs") => {
