@@ -1,5 +1,5 @@
-//! What judging one answer costs, against the floor: base64, hashing and one RSA verification of the
-//! same document, measured in the same run. Prints one `ratio` line a case.
+//! What judging one answer costs, against the floor: base64, hashing and one RSA verification of the same document,
+//! measured in the same run. Prints one `ratio` line a case.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -47,9 +47,7 @@ fn cases() -> Vec<(&'static str, usize, Change)> {
         ("entra", 0, |answer| answer),
         ("groups150", 150, |answer| answer),
         ("both", 0, |answer| answer.signing(TestSigning::Both)),
-        ("refused_expired", 0, |answer| {
-            answer.conditions(None, Some(NOW.minus(Duration::from_secs(600))))
-        }),
+        ("refused_expired", 0, |answer| answer.conditions(None, Some(NOW.minus(Duration::from_secs(600))))),
         ("refused_wrong_key", 0, |answer| answer.key(TestKey::Other)),
         ("refused_unsigned", 0, |answer| answer.signing(TestSigning::Neither)),
     ]
@@ -65,10 +63,8 @@ fn request_id() -> MessageId {
 }
 
 fn request(sp: &ServiceProvider) -> ReceivedRequest {
-    let started =
-        sp.start_login(entra_sso::ReturnTo::default(), NOW, &entra_sso::SystemRandom::default());
-    let mut received =
-        ReceivedRequest::from_outgoing(&started.expect("a login").outgoing).expect("a request");
+    let started = sp.start_login(entra_sso::ReturnTo::default(), NOW, &entra_sso::SystemRandom::default());
+    let mut received = ReceivedRequest::from_outgoing(&started.expect("a login").outgoing).expect("a request");
     received.id = request_id().to_string();
     received
 }
@@ -109,8 +105,7 @@ struct Floor {
 
 impl Floor {
     fn of(xml: &str, verifications: usize) -> Self {
-        let pair = ring::rsa::KeyPair::from_pkcs8(include_bytes!("../src/testing/idp.key.der"))
-            .expect("a key");
+        let pair = ring::rsa::KeyPair::from_pkcs8(include_bytes!("../src/testing/idp.key.der")).expect("a key");
         let start = xml.find("<Assertion").unwrap_or(0);
         let element = xml.as_bytes().get(start..).unwrap_or_default().to_vec();
         let info = vec![b'x'; 800]; // what Entra's SignedInfo comes to
@@ -118,19 +113,11 @@ impl Floor {
         let rng = ring::rand::SystemRandom::new();
         pair.sign(&signature::RSA_PKCS1_SHA256, &rng, &info, &mut signature).expect("a signature");
         let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, xml);
-        Self {
-            base64,
-            element,
-            info,
-            key: pair.public().as_ref().to_vec(),
-            signature,
-            verifications,
-        }
+        Self { base64, element, info, key: pair.public().as_ref().to_vec(), signature, verifications }
     }
 
     fn run(&self) -> bool {
-        let decoded =
-            base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &self.base64);
+        let decoded = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &self.base64);
         black_box(decoded.is_ok());
         (0..self.verifications).all(|_| {
             black_box(digest::digest(&digest::SHA256, &self.element));

@@ -1,5 +1,5 @@
-//! Handlers of your own, with a replay cache behind `await`: `cargo run --example acs_handler`
-//! signs somebody in, then tries to use the same answer again.
+//! Handlers of your own, with a replay cache behind `await`: `cargo run --example acs_handler` signs somebody in, then
+//! tries to use the same answer again.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -46,8 +46,8 @@ impl App {
     /// INSERT INTO used_assertions (issuer, id, expires) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
     /// ```
     ///
-    /// with issuer and ID as primary key. One row inserted is `Ok`, none is `Replayed`, an error is
-    /// `Unavailable`. Rows may be deleted once they have expired.
+    /// with issuer and ID as primary key. One row inserted is `Ok`, none is `Replayed`, an error is `Unavailable`. Rows
+    /// may be deleted once they have expired.
     async fn insert_once(&self, key: &ReplayKey, _expires: UnixTime) -> Result<(), ClaimError> {
         match self.used.lock().await.insert(key.clone()) {
             true => Ok(()),

@@ -75,11 +75,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .route("/sign-out", web::post().to(sign_out))
             .route("/saml/{route}", web::to(saml))
     };
-    let idp = || {
-        App::new().service(
-            web::resource(idp::path()).route(web::get().to(ask)).route(web::post().to(answer)),
-        )
-    };
+    let idp = || App::new().service(web::resource(idp::path()).route(web::get().to(ask)).route(web::post().to(answer)));
     rt::spawn(HttpServer::new(idp).workers(1).bind(idp::ADDRESS)?.run());
     println!("Open {APP}");
     Ok(HttpServer::new(site).workers(2).bind("localhost:3000")?.run().await?)

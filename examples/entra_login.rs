@@ -1,15 +1,14 @@
-//! Sign-in with Entra ID in an axum application: `cargo run --example entra_login`, then open
-//! <http://localhost:3000>.
+//! Sign-in with Entra ID in an axum application: `cargo run --example entra_login`, then open <http://localhost:3000>.
 //!
-//! By itself it brings an identity provider to try things with. To use yours, make an enterprise
-//! application in the Entra admin center, and set its identifiers, which fetches its metadata:
+//! By itself it brings an identity provider to try things with. To use yours, make an enterprise application in the
+//! Entra admin center, and set its identifiers, which fetches its metadata:
 //!
 //! ```text
 //! ENTRA_TENANT_ID=… ENTRA_APP_ID=… cargo run --example entra_login
 //! ```
 //!
-//! or save its *Federation Metadata XML*, and set `ENTRA_METADATA_FILE` to the file. Either way it
-//! first prints the values that the portal wants.
+//! or save its *Federation Metadata XML*, and set `ENTRA_METADATA_FILE` to the file. Either way it first prints the
+//! values that the portal wants.
 
 mod demo;
 
@@ -159,8 +158,7 @@ fn explain(error: &entra_sso::Error) -> String {
 fn from_environment() -> Result<Option<IdentityProvider>, Box<dyn Error>> {
     let given = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let now = UnixTime::now();
-    let read = match (given("ENTRA_METADATA_FILE"), given("ENTRA_TENANT_ID"), given("ENTRA_APP_ID"))
-    {
+    let read = match (given("ENTRA_METADATA_FILE"), given("ENTRA_TENANT_ID"), given("ENTRA_APP_ID")) {
         (None, None, None) => return Ok(None),
         (Some(file), ..) => {
             print_portal_values()?;
@@ -172,9 +170,7 @@ fn from_environment() -> Result<Option<IdentityProvider>, Box<dyn Error>> {
             print_portal_values()?;
             let url = entra.metadata_url();
             let xml = fetch(&url).map_err(|error| {
-                format!(
-                    "{url}\n{error}: save this document, and set ENTRA_METADATA_FILE to the file"
-                )
+                format!("{url}\n{error}: save this document, and set ENTRA_METADATA_FILE to the file")
             })?;
             let trust = MetadataTrust::FetchedOverTls(&url);
             IdentityProvider::from_metadata_for(&entra.issuer(), &xml, trust, now)
@@ -212,10 +208,7 @@ async fn me(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     };
     let name = user.first().map(|(_, _, name)| escape(name)).unwrap_or_default();
     let rows = user.iter().map(|(field, label, value)| {
-        format!(
-            "<tr><th scope=\"row\">{label}</th><td data-field=\"{field}\">{}</td></tr>",
-            escape(value)
-        )
+        format!("<tr><th scope=\"row\">{label}</th><td data-field=\"{field}\">{}</td></tr>", escape(value))
     });
     let content = format!(
         "<h1 id=\"user\">{name}</h1><table>{}</table>\
@@ -244,8 +237,7 @@ fn cookies(headers: &HeaderMap) -> String {
 
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
-        let headers =
-            [(CONTENT_SECURITY_POLICY, self.policy), (CACHE_CONTROL, "no-store".to_owned())];
+        let headers = [(CONTENT_SECURITY_POLICY, self.policy), (CACHE_CONTROL, "no-store".to_owned())];
         (headers, Html(self.html)).into_response()
     }
 }

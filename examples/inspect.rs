@@ -18,8 +18,8 @@ use entra_sso::entra::Groups;
 use entra_sso::saml::{Binding, BindingError};
 use entra_sso::sp::Unsolicited;
 use entra_sso::{
-    Certificate, Error, IdentityProvider, Login, MemoryReplayCache, MetadataTrust, PostedResponse,
-    ServiceProvider, UnixTime, danger,
+    Certificate, Error, IdentityProvider, Login, MemoryReplayCache, MetadataTrust, PostedResponse, ServiceProvider,
+    UnixTime, danger,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -66,12 +66,8 @@ fn main() -> std::io::Result<std::process::ExitCode> {
         ["--jsonl"] => judge_lines().map(|()| std::process::ExitCode::SUCCESS),
         [kind @ ("response" | "metadata"), rest @ ..] => Ok(judge_for_people(kind, rest)),
         _ => {
-            eprintln!(
-                "usage: inspect --jsonl | inspect response FILE [--flag VALUE …] | inspect metadata FILE"
-            );
-            eprintln!(
-                "flags: the fields of --jsonl, such as --idp-metadata-file, --sp-entity-id, --now"
-            );
+            eprintln!("usage: inspect --jsonl | inspect response FILE [--flag VALUE …] | inspect metadata FILE");
+            eprintln!("flags: the fields of --jsonl, such as --idp-metadata-file, --sp-entity-id, --now");
             Ok(std::process::ExitCode::from(2))
         }
     }
@@ -127,14 +123,11 @@ fn judge_response(case: &Case) -> Result<Login, Problem> {
     let sp = service_provider(case, now)?;
     let posted = posted(case)?;
     let unclaimed = match &case.in_response_to {
-        Some(request) => {
-            sp.judge_login(danger::captured_login(&sp, request.parse()?, now), &posted, now)
-        }
+        Some(request) => sp.judge_login(danger::captured_login(&sp, request.parse()?, now), &posted, now),
         None => sp.judge_unsolicited(&posted, now),
     }?;
     let cache = MemoryReplayCache::default();
-    let claim =
-        entra_sso::ReplayCache::claim(&cache, unclaimed.replay_key(), unclaimed.expires(), now);
+    let claim = entra_sso::ReplayCache::claim(&cache, unclaimed.replay_key(), unclaimed.expires(), now);
     Ok(unclaimed.settle(claim)?)
 }
 
@@ -243,10 +236,10 @@ fn describe_login(login: &Login) -> Map<String, Value> {
 
 fn describe_idp(idp: &IdentityProvider) -> Map<String, Value> {
     let endpoint = |name: &str, binding| {
-        idp.sso_url(binding).map(|url| json!({ "service": "SingleSignOnService", "binding": name, "location": url.as_ref() }))
+        idp.sso_url(binding)
+            .map(|url| json!({ "service": "SingleSignOnService", "binding": name, "location": url.as_ref() }))
     };
-    let endpoints =
-        [endpoint("HTTP-Redirect", Binding::Redirect), endpoint("HTTP-POST", Binding::Post)];
+    let endpoints = [endpoint("HTTP-Redirect", Binding::Redirect), endpoint("HTTP-POST", Binding::Post)];
     let keys = idp.certificates().iter().map(|key| {
         json!({
             "thumbprint_sha1": key.thumbprint_sha1(), "thumbprint_sha256": key.thumbprint_sha256(),
@@ -287,25 +280,11 @@ fn judge_for_people(kind: &str, rest: &[&str]) -> std::process::ExitCode {
             println!("  {label}: {value}");
         }
     }
-    let shown = [
-        "issuer",
-        "name_id",
-        "session_index",
-        "groups",
-        "signed_by",
-        "entity_id",
-        "endpoints",
-        "keys",
-        "attributes",
-    ];
-    for (name, value) in
-        shown.iter().filter_map(|name| answer.get(*name).map(|value| (name, value)))
-    {
+    let shown =
+        ["issuer", "name_id", "session_index", "groups", "signed_by", "entity_id", "endpoints", "keys", "attributes"];
+    for (name, value) in shown.iter().filter_map(|name| answer.get(*name).map(|value| (name, value))) {
         if accepted {
-            println!(
-                "  {name}: {}",
-                serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  ")
-            );
+            println!("  {name}: {}", serde_json::to_string_pretty(value).unwrap_or_default().replace('\n', "\n  "));
         }
     }
     std::process::ExitCode::from(u8::from(!accepted))
@@ -319,17 +298,14 @@ fn question(kind: &str, rest: &[&str]) -> Result<Case, String> {
     object.insert("file".to_owned(), (*file).into());
     let mut flags = flags.iter();
     while let Some(flag) = flags.next() {
-        let name =
-            flag.strip_prefix("--").ok_or_else(|| format!("{flag} is no flag"))?.replace('-', "_");
+        let name = flag.strip_prefix("--").ok_or_else(|| format!("{flag} is no flag"))?.replace('-', "_");
         let name = if name == "idp_metadata" { "idp_metadata_file".to_owned() } else { name };
         let value = match name.as_str() {
             "allow_unsolicited" | "allow_sha1" | "allow_expired_certificate" => Value::Bool(true),
             _ => {
                 let text = flags.next().ok_or_else(|| format!("{flag} needs a value"))?;
                 match name.as_str() {
-                    "clock_skew_s" => {
-                        text.parse::<u64>().map_err(|error| error.to_string())?.into()
-                    }
+                    "clock_skew_s" => text.parse::<u64>().map_err(|error| error.to_string())?.into(),
                     "audiences" => json!(text.split(',').collect::<Vec<_>>()),
                     _ => (*text).into(),
                 }

@@ -6,16 +6,14 @@
 //! sp_messages authn-request-post --base URL --idp-metadata FILE   [--sign] [--everything]
 //! ```
 //!
-//! `--sign` signs requests with a published test key, and the metadata too if it is to have
-//! `--everything` that can be in it. `--url` prints the URL that carries the request instead of the
-//! XML. The last line of standard error is a JSON object with `request_id` and `relay_state`.
+//! `--sign` signs requests with a published test key, and the metadata too if it is to have `--everything` that can be
+//! in it. `--url` prints the URL that carries the request instead of the XML. The last line of standard error is a JSON
+//! object with `request_id` and `relay_state`.
 
 use std::error::Error;
 
 use entra_sso::danger;
-use entra_sso::saml::{
-    AuthnRequest, Binding, Comparison, Contact, ContactType, NameId, Organization, Outgoing,
-};
+use entra_sso::saml::{AuthnRequest, Binding, Comparison, Contact, ContactType, NameId, Organization, Outgoing};
 use entra_sso::testing::{ReceivedRequest, TestIdp, TestKey};
 use entra_sso::{MetadataTrust, ReturnTo, ServiceProvider, SystemRandom, UnixTime};
 
@@ -88,9 +86,7 @@ fn service_provider(arguments: &Arguments) -> Result<ServiceProvider, Box<dyn Er
             .with_name_id_format(PERSISTENT)
             .with_name_id_format(EMAIL)
             .with_organization(Organization::new("Example & Co", "Beispiel <Österreich>", page))
-            .with_contact(
-                Contact::new(ContactType::Technical, "it@example.org").named("Zoë O'Neil"),
-            )
+            .with_contact(Contact::new(ContactType::Technical, "it@example.org").named("Zoë O'Neil"))
             .with_contact(Contact::new(ContactType::Support, "help@example.org"));
     }
     Ok(sp)
@@ -111,31 +107,18 @@ fn everything() -> Result<AuthnRequest, Box<dyn Error>> {
         .domain_hint("example.org"))
 }
 
-fn print_request(
-    sp: &ServiceProvider,
-    binding: Binding,
-    arguments: &Arguments,
-) -> Result<(), Box<dyn Error>> {
+fn print_request(sp: &ServiceProvider, binding: Binding, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let request = if arguments.everything { everything()? } else { AuthnRequest::new() };
     let sp = sp.clone().with_request_binding(binding);
-    let started = sp.start_login_with(
-        &request,
-        ReturnTo::default(),
-        UnixTime::now(),
-        &SystemRandom::default(),
-    )?;
+    let started = sp.start_login_with(&request, ReturnTo::default(), UnixTime::now(), &SystemRandom::default())?;
     match &started.outgoing {
         Outgoing::Redirect(url) if arguments.url => println!("{url}"),
         outgoing => {
-            let sent =
-                ReceivedRequest::from_outgoing(outgoing).ok_or("the request is no request")?;
+            let sent = ReceivedRequest::from_outgoing(outgoing).ok_or("the request is no request")?;
             println!("{}", sent.xml);
         }
     }
     let (id, relay_state) = (started.pending.request_id(), started.pending.relay_state());
-    eprintln!(
-        "{}",
-        serde_json::json!({ "request_id": id.as_ref(), "relay_state": relay_state.as_ref() })
-    );
+    eprintln!("{}", serde_json::json!({ "request_id": id.as_ref(), "relay_state": relay_state.as_ref() }));
     Ok(())
 }

@@ -6,12 +6,12 @@
 
 use crate::error::Error;
 use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId};
-use crate::saml::{IdentityProvider, MetadataTrust, Scheme};
+use crate::saml::{IdentityProvider, MetadataTrust};
 use crate::sp::{PendingLogin, ServiceProvider};
 use crate::time::UnixTime;
 
-/// An endpoint that may be `http`. Tokens on the wire can be stolen: for development on this machine,
-/// and for judging captured messages.
+/// An endpoint that may be `http`. Tokens on the wire can be stolen: for development on this machine, and for judging
+/// captured messages.
 ///
 /// # Errors
 /// When it is not an absolute URL by `http` or `https`.
@@ -19,8 +19,7 @@ pub fn plain_http(url: &str) -> Result<EndpointUrl, InvalidId> {
     EndpointUrl::with_plain_http(url)
 }
 
-/// As [`IdentityProvider::from_metadata_for`], with endpoints that may be `http`; `entity` may be
-/// left out.
+/// As [`IdentityProvider::from_metadata_for`], with endpoints that may be `http`; `entity` may be left out.
 ///
 /// # Errors
 /// As there.
@@ -30,11 +29,11 @@ pub fn metadata_with_plain_http(
     trust: MetadataTrust<'_>,
     now: UnixTime,
 ) -> Result<IdentityProvider, Error> {
-    Ok(IdentityProvider::read(xml, entity, trust, now, Scheme::PlainHttpToo)?)
+    Ok(IdentityProvider::read(xml, entity, trust, now, EndpointUrl::with_plain_http)?)
 }
 
-/// A pending login for a request that was captured elsewhere, to judge its answer offline. A server
-/// that made one of these for each answer would accept answers that its browser never asked for.
+/// A pending login for a request that was captured elsewhere, to judge its answer offline. A server that made one of
+/// these for each answer would accept answers that its browser never asked for.
 #[must_use]
 pub fn captured_login(sp: &ServiceProvider, request_id: MessageId, now: UnixTime) -> PendingLogin {
     sp.pending_for_captured(request_id, now)

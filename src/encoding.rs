@@ -10,7 +10,7 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 /// Why bytes could not be decoded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum EncodingError {
+pub(crate) enum EncodingError {
     /// Not base64 as RFC 4648 section 4 has it: padded, no foreign characters, no stray bits.
     #[error("it is not base64")]
     Base64,
@@ -25,23 +25,25 @@ pub enum EncodingError {
     TooLong(usize),
 }
 
-/// White space of XML 1.0 section 2.3, which XML Schema drops from `base64Binary`.
-const fn is_xml_space(byte: u8) -> bool {
+/// White space (XML 1.0 production 3).
+pub(crate) const XML_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// Whether it is one of [`XML_SPACE`].
+pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Text without leading and trailing white space of XML, for `xs:anyURI` and `xs:dateTime`, whose
-/// white space XML Schema collapses.
+/// Text of `xs:anyURI` or `xs:dateTime`, whose white space XML Schema collapses.
 pub(crate) fn trim_xml(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\r', '\n'])
+    text.trim_matches(XML_SPACE)
 }
 
-/// Decodes at most `limit` bytes, dropping XML white space first. The length is judged before any
-/// work is done.
+/// Decodes at most `limit` bytes, without the white space that XML Schema drops from `base64Binary`. The length is
+/// judged before any work is done.
 pub(crate) fn base64_decode(text: &str, limit: usize) -> Result<Vec<u8>, EncodingError> {
-    let clean: Cow<'_, [u8]> = match text.bytes().any(is_xml_space) {
+    let clean: Cow<'_, [u8]> = match text.bytes().any(is_space) {
         false => text.as_bytes().into(),
-        true => text.bytes().filter(|byte| !is_xml_space(*byte)).collect::<Vec<_>>().into(),
+        true => text.bytes().filter(|byte| !is_space(*byte)).collect::<Vec<_>>().into(),
     };
     if clean.len() / 4 > limit / 3 + 1 {
         return Err(EncodingError::TooLong(limit));
@@ -67,16 +69,11 @@ pub(crate) fn base64url_decode(text: &str) -> Result<Vec<u8>, EncodingError> {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        out.extend(
-            [byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')),
-        );
-        out
-    })
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Inflates raw DEFLATE to at most `limit` bytes. A bomb costs no more than the limit (CVE-2023-26483,
-/// CVE-2025-25293); bytes behind the end of the stream are refused, because nothing reads them.
+/// Inflates raw DEFLATE to at most `limit` bytes. A bomb costs no more than that (CVE-2023-26483, CVE-2025-25293);
+/// bytes behind the end of the stream are refused, because nothing reads them.
 pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingError> {
     let mut state = Decompress::new(false);
     let mut out = Vec::with_capacity(limit.min(bytes.len().saturating_mul(4)).saturating_add(1));
@@ -84,23 +81,18 @@ pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingErr
         let before = (state.total_in(), state.total_out());
         let read = usize::try_from(before.0).map_err(|_| EncodingError::Deflate)?;
         let rest = bytes.get(read..).ok_or(EncodingError::Deflate)?;
-        let status = state
-            .decompress_vec(rest, &mut out, FlushDecompress::None)
-            .map_err(|_| EncodingError::Deflate)?;
-        match status {
+        let status = state.decompress_vec(rest, &mut out, FlushDecompress::None);
+        let read_all = usize::try_from(state.total_in()) == Ok(bytes.len());
+        match status.map_err(|_| EncodingError::Deflate)? {
             _ if out.len() > limit => return Err(EncodingError::TooLong(limit)),
-            Status::StreamEnd if usize::try_from(state.total_in()) == Ok(bytes.len()) => {
-                return Ok(out);
-            }
+            Status::StreamEnd if read_all => return Ok(out),
             Status::StreamEnd => return Err(EncodingError::Deflate),
             // No room was left: make some, but never more than one byte beyond the limit.
             _ if out.len() == out.capacity() => {
                 out.reserve_exact(out.len().min(limit + 1 - out.len()));
             }
-            _ if before == (state.total_in(), state.total_out()) => {
-                return Err(EncodingError::Deflate);
-            }
-            _ => {}
+            _ if before != (state.total_in(), state.total_out()) => {}
+            _ => return Err(EncodingError::Deflate),
         }
     }
 }
@@ -108,7 +100,7 @@ pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingErr
 /// Raw DEFLATE, for the Redirect binding (SAML Bindings 3.4.4.1).
 pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut state = Compress::new(Compression::default(), false);
-    // RFC 1951 3.2.4: a stored block costs five bytes a 65,535; this is more room than is ever used.
+    // RFC 1951 3.2.4: a stored block costs five bytes a 65,535; more than this is never used.
     let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 1000 + 64);
     // Cannot fail: there is room, and no dictionary is set.
     let _ = state.compress_vec(bytes, &mut out, FlushCompress::Finish);
@@ -117,23 +109,18 @@ pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
 
 /// Percent-encodes all but the unreserved characters of RFC 3986 section 2.3.
 pub(crate) fn percent_encode(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len() + text.len() / 8), |mut out, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            _ => {
-                let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
-                out.push('%');
-                out.extend([byte >> 4, byte & 15].map(|half| digit(half).to_ascii_uppercase()));
-            }
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    for byte in text.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            true => out.push(char::from(byte)),
+            false => out.push_str(&format!("%{byte:02X}")),
         }
-        out
-    })
+    }
+    out
 }
 
-/// Decodes `application/x-www-form-urlencoded` text (`+` is a space). A broken `%` is an error, not
-/// a literal: two readers that differ over it are two parsers.
+/// Decodes `application/x-www-form-urlencoded` text (`+` is a space). A broken `%` is an error, not a literal: two
+/// readers that differ over it are two parsers.
 pub(crate) fn percent_decode(text: &[u8]) -> Result<String, EncodingError> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -146,9 +133,9 @@ pub(crate) fn percent_decode(text: &[u8]) -> Result<String, EncodingError> {
                 rest
             }
             [_, high, low, rest @ ..] => {
-                let half = |digit: u8| char::from(digit).to_digit(16).ok_or(EncodingError::Percent);
-                let byte = half(*high)? * 16 + half(*low)?;
-                out.push(u8::try_from(byte).map_err(|_| EncodingError::Percent)?);
+                let half = |digit: &u8| char::from(*digit).to_digit(16);
+                let byte = half(high).zip(half(low)).map(|(high, low)| high * 16 + low);
+                out.push(byte.and_then(|byte| byte.try_into().ok()).ok_or(EncodingError::Percent)?);
                 rest
             }
             _ => return Err(EncodingError::Percent),
@@ -166,23 +153,20 @@ pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Text from a message, shortened and escaped so that it can stand in a log: no line breaks, no
-/// control or bidirectional characters, at most 120 characters.
+/// Text from a message, shortened and escaped so that it can stand in a log: no line breaks, no control or
+/// bidirectional characters, at most 120 characters.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Quoted(Box<str>);
 
-/// Longer than any entity ID or URL that Entra sends; short enough for one line of a log.
-const QUOTE_LIMIT: usize = 120;
-
 impl Quoted {
+    /// Longer than any entity ID or URL that Entra sends; short enough for one line of a log.
+    const LIMIT: usize = 120;
+
     /// Shortens and escapes `text`.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let mut out: String = text.chars().take(QUOTE_LIMIT).flat_map(char::escape_debug).collect();
-        if text.chars().nth(QUOTE_LIMIT).is_some() {
-            out.push('…');
-        }
-        Self(out.into())
+        let cut = text.chars().nth(Self::LIMIT).map(|_| '…');
+        Self(text.chars().take(Self::LIMIT).flat_map(char::escape_debug).chain(cut).collect())
     }
 }
 

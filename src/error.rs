@@ -17,8 +17,8 @@ pub use crate::xml::XmlError;
 
 /// What went wrong, where, and what to change.
 ///
-/// `Display` is for the log of an administrator; it holds no attribute values and no secrets, and
-/// whatever comes from a message is shortened and escaped. For the person at the browser there is
+/// `Display` is for the log of an administrator; it holds no attribute values and no secrets, and whatever comes from a
+/// message is shortened and escaped. For the person at the browser there is
 /// [`public_message`](Self::public_message), which is the same for every kind.
 #[derive(Debug)]
 pub struct Error {
@@ -81,9 +81,7 @@ pub enum ConfigurationError {
     #[error("the certificate {0} does not belong to the signing key")]
     KeyMismatch(Box<str>),
     /// What must be remembered of a login needs a cookie of so many bytes; so many are safe.
-    #[error(
-        "the pending login needs a cookie of {0} bytes; browsers and proxies are safe with {1}"
-    )]
+    #[error("the pending login needs a cookie of {0} bytes; browsers and proxies are safe with {1}")]
     StateTooLarge(usize, usize),
 }
 
@@ -103,10 +101,7 @@ impl Mismatch {
         expected: impl IntoIterator<Item = &'a str>,
     ) -> Self {
         let quote = Quoted::new;
-        Self {
-            found: found.into_iter().map(quote).collect(),
-            expected: expected.into_iter().map(quote).collect(),
-        }
+        Self { found: found.into_iter().map(quote).collect(), expected: expected.into_iter().map(quote).collect() }
     }
 }
 
@@ -135,10 +130,7 @@ impl fmt::Display for Bound {
         let Self { limit, now, skew, .. } = self;
         let missed = limit.since(*now).max(now.since(*limit)).as_secs();
         let skew = skew.as_secs();
-        write!(
-            f,
-            "{limit}; it is {now} here, {missed} s off, and {skew} s of difference are allowed"
-        )
+        write!(f, "{limit}; it is {now} here, {missed} s off, and {skew} s of difference are allowed")
     }
 }
 
@@ -200,9 +192,7 @@ pub enum Rejection {
         now: UnixTime,
     },
     /// The login was begun with another identity provider than this one, or under other names.
-    #[error(
-        "the login was begun under other settings than with {0}: provider, entity ID or address"
-    )]
+    #[error("the login was begun under other settings than with {0}: provider, entity ID or address")]
     OtherProvider(Quoted),
     /// This login was finished before; the browser sent the form again.
     #[error("this login was finished before: a reload, or the Back button")]
@@ -265,8 +255,8 @@ impl Error {
         &self.kind
     }
 
-    /// A name that stays the same from release to release, such as `saml.audience_mismatch`: the
-    /// heading in the [manual](crate::manual::errors).
+    /// A name that stays the same from release to release, such as `saml.audience_mismatch`: the heading in the
+    /// [manual](crate::manual::errors).
     #[must_use]
     pub fn code(&self) -> &'static str {
         match &*self.kind {
@@ -303,14 +293,11 @@ impl Error {
     pub fn suggests_metadata_refresh(&self) -> bool {
         matches!(
             &*self.kind,
-            ErrorKind::Signature(
-                DsigError::UnknownKey { .. } | DsigError::CertificateNotValid { .. }
-            )
+            ErrorKind::Signature(DsigError::UnknownKey { .. } | DsigError::CertificateNotValid { .. })
         )
     }
 
-    /// What the person at the browser may read. The same for every kind, so that it tells an
-    /// attacker nothing.
+    /// What the person at the browser may read. The same for every kind, so that it tells an attacker nothing.
     #[must_use]
     pub fn public_message(&self) -> &'static str {
         "We could not sign you in. Please try again, or ask your administrator."
@@ -382,8 +369,8 @@ macro_rules! place {
 const BASIC: Option<&str> = place!("Basic SAML Configuration");
 const CERTIFICATES: Option<&str> = place!("SAML Certificates");
 const CLAIMS: Option<&str> = place!("Attributes & Claims");
-const ENCRYPTION: Option<&str> =
-    Some("Enterprise applications › your application › Token encryption");
+const SET_UP: Option<&str> = place!("Set up your application");
+const ENCRYPTION: Option<&str> = Some("Enterprise applications › your application › Token encryption");
 const LOGS: Option<&str> = Some("Entra ID › Monitoring & health › Sign-in logs");
 
 /// In the settings of this application, or on this server.
@@ -485,6 +472,9 @@ fn signature_hint(error: &DsigError) -> Advice {
             ("Fetch the metadata again from *App Federation Metadata Url*: with `?appid=` and the application ID, because without it the document lists other keys than this application's.", CERTIFICATES),
         DsigError::CertificateNotValid { .. } =>
             ("Create a new signing certificate, make it active, and fetch the metadata again; if the dates are right, check the clock of this server.", CERTIFICATES),
+        DsigError::Algorithm { .. } =>
+            ("Have the identity provider sign with RSA-SHA256 and exclusive canonicalization, as Entra ID does.", CERTIFICATES),
+        DsigError::Shape(_) | DsigError::Reference { .. } => (EVIDENCE, HERE),
         _ => ("Keep the message as evidence: it was changed after the identity provider signed it, by an attacker or by a proxy.", HERE),
     };
     (action.into(), place)
@@ -509,7 +499,7 @@ fn rejection(error: &Rejection) -> Row {
     use Rejection as R;
     match error {
         R::DestinationMismatch(_) => ("saml.destination_mismatch", "", BASIC),
-        R::IssuerMismatch(..) => ("saml.issuer_mismatch", "", CERTIFICATES),
+        R::IssuerMismatch(..) => ("saml.issuer_mismatch", "Compare both with *Microsoft Entra Identifier*, and configure the metadata of the tenant that people sign in to.", SET_UP),
         R::InResponseToMismatch(_, Mismatch { expected, .. }) if expected.is_empty() =>
             ("saml.in_response_to_mismatch", START_HERE, BASIC),
         R::InResponseToMismatch(..) => ("saml.in_response_to_mismatch", EVIDENCE, HERE),
@@ -524,7 +514,7 @@ fn rejection(error: &Rejection) -> Row {
         R::NoAuthnStatement => ("saml.authn_statement_missing", EVIDENCE, HERE),
         R::AuthnContextMismatch(_) => ("saml.authn_context_mismatch", "Ask for no authentication context, or for the one that people have.", HERE),
         R::AuthenticationTooOld(..) => ("saml.authentication_too_old", "Sign in again.", HERE),
-        R::NoPendingLogin => ("saml.no_pending_login", "Check the three usual causes: the site was opened by http or under another host name than Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None. If the login began at My Apps, set *Sign on URL* to the login address.", BASIC),
+        R::NoPendingLogin => ("saml.no_pending_login", "Check the three usual causes: the site was opened by http or under another host name than Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None; for logins that begin at My Apps, set *Sign on URL* to the login address.", BASIC),
         R::PendingLoginExpired { .. } => ("saml.pending_login_expired", "Sign in again.", HERE),
         R::OtherProvider(_) => ("saml.other_provider", "Give all replicas the same settings, and do not change them while logins are under way.", HERE),
         R::AlreadyAnswered => ("saml.already_answered", "Do nothing: the person was led on to where the login went.", HERE),
@@ -548,12 +538,6 @@ fn rejection_hint(error: &Rejection) -> Advice {
         Rejection::AudienceMismatch(names) => format!(
             "Set Identifier (Entity ID) to exactly {}; a slash at the end and `spn:` in front count.",
             first(&names.expected)
-        )
-        .into(),
-        Rejection::IssuerMismatch(_, names) => format!(
-            "Configure the metadata of the tenant that people sign in to, or {} as the issuer of \
-             this connection if that is right.",
-            first(&names.found)
         )
         .into(),
         _ => action.into(),

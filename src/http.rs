@@ -7,9 +7,7 @@ use crate::encoding::{Quoted, pairs, percent_decode};
 use crate::error::{Error, ErrorKind, Rejection, RequestError};
 use crate::ids::{EndpointUrl, ReturnTo};
 use crate::saml::{BindingError, FORM_LIMIT, Outgoing, PostedResponse};
-use crate::sp::{
-    CookieKey, Login, ReplayCache, ServiceProvider, State, Unsolicited, open, surplus,
-};
+use crate::sp::{CookieKey, Login, ReplayCache, ServiceProvider, State, Unsolicited, open, surplus};
 use crate::time::UnixTime;
 use crate::xml::escape_html;
 
@@ -66,8 +64,7 @@ impl HttpResponse {
 
     /// 303: whatever the method was, the next one is GET (RFC 9110 15.4.4).
     fn see_other(location: &str) -> Self {
-        Self::new(303, "text/plain; charset=utf-8", String::new())
-            .with("location", location.to_owned())
+        Self::new(303, "text/plain; charset=utf-8", String::new()).with("location", location.to_owned())
     }
 
     fn with(mut self, name: &'static str, value: String) -> Self {
@@ -85,12 +82,12 @@ pub enum Outcome {
     NotOurs,
     /// Send this.
     Respond(HttpResponse),
-    /// Somebody signed in: open your session (a new one, not one from before), add its cookie to the
-    /// response, and send it. It leads to where the person wanted to go. Give your session cookie
-    /// `SameSite=Lax`: `Strict` is not sent when the browser comes from another site.
+    /// Somebody signed in: open your session (a new one, not one from before), add its cookie to the response, and send
+    /// it. It leads to where the person wanted to go. Give your session cookie `SameSite=Lax`: `Strict` is not sent
+    /// when the browser comes from another site.
     SignedIn(Box<Login>, HttpResponse),
-    /// The browser sent a form again whose login is finished: the Back button, or a second click.
-    /// Nobody signed in by this; the response leads to where the person wanted to go.
+    /// The browser sent a form again whose login is finished: the Back button, or a second click. Nobody signed in by
+    /// this; the response leads to where the person wanted to go.
     AlreadyAnswered(Error, HttpResponse),
     /// Nobody signed in: log the error with its hint, send the response.
     Refused(Error, HttpResponse),
@@ -125,11 +122,7 @@ impl Routes {
 
     /// Keeps pending logins in sealed cookies, and used assertions in `replay_cache`.
     #[must_use]
-    pub fn new(
-        sp: ServiceProvider,
-        cookie_key: CookieKey,
-        replay_cache: impl ReplayCache + 'static,
-    ) -> Self {
+    pub fn new(sp: ServiceProvider, cookie_key: CookieKey, replay_cache: impl ReplayCache + 'static) -> Self {
         let acs = sp.assertion_consumer_service();
         let (login, metadata) = (acs.sibling("login"), acs.sibling("metadata"));
         Self { sp, cookie_key, replay_cache: Box::new(replay_cache), login, metadata }
@@ -152,12 +145,7 @@ impl Routes {
     }
 
     /// As [`handle`](Self::handle), by a clock and randomness of your own.
-    pub fn handle_at(
-        &self,
-        request: &impl HttpRequest,
-        now: UnixTime,
-        rng: &dyn SecureRandom,
-    ) -> Outcome {
+    pub fn handle_at(&self, request: &impl HttpRequest, now: UnixTime, rng: &dyn SecureRandom) -> Outcome {
         let acs = self.sp.assertion_consumer_service();
         let outcome = match request.path() {
             path if path == acs.path() => self.acs(request, now, rng),
@@ -174,42 +162,25 @@ impl Routes {
         Ok(Outcome::Respond(HttpResponse::new(200, "application/samlmetadata+xml", metadata)))
     }
 
-    fn login(
-        &self,
-        request: &impl HttpRequest,
-        now: UnixTime,
-        rng: &dyn SecureRandom,
-    ) -> Result<Outcome, Error> {
+    fn login(&self, request: &impl HttpRequest, now: UnixTime, rng: &dyn SecureRandom) -> Result<Outcome, Error> {
         must_be_get(request)?;
         let return_to = return_to(request.query().unwrap_or_default())?;
         let started = self.sp.start_login(return_to, now, rng)?;
         let response = match started.outgoing {
             Outgoing::Redirect(url) => HttpResponse::see_other(&url),
-            Outgoing::Post(form) => {
-                HttpResponse::page(200, form.content_security_policy(), form.html())
-            }
+            Outgoing::Post(form) => HttpResponse::page(200, form.content_security_policy(), form.html()),
         };
         let cookie = started.pending.into_cookie(&self.cookie_key, rng)?;
         let dropped = surplus(&cookies(request), &self.cookie_key, LOGINS_AT_ONCE - 1);
         let all = std::iter::once(cookie).chain(dropped);
-        Ok(Outcome::Respond(
-            all.fold(response, |response, cookie| {
-                response.with("set-cookie", cookie.into_string())
-            }),
-        ))
+        Ok(Outcome::Respond(all.fold(response, |response, cookie| response.with("set-cookie", cookie.into_string()))))
     }
 
-    fn acs(
-        &self,
-        request: &impl HttpRequest,
-        now: UnixTime,
-        rng: &dyn SecureRandom,
-    ) -> Result<Outcome, Error> {
+    fn acs(&self, request: &impl HttpRequest, now: UnixTime, rng: &dyn SecureRandom) -> Result<Outcome, Error> {
         match request.method() {
             "POST" => {}
             "GET" | "HEAD"
-                if pairs(request.query().unwrap_or_default().as_bytes())
-                    .any(|(name, _)| name == b"SAMLResponse") =>
+                if pairs(request.query().unwrap_or_default().as_bytes()).any(|(name, _)| name == b"SAMLResponse") =>
             {
                 return Err(BindingError::WrongBinding("HTTP-Redirect").into());
             }
@@ -219,7 +190,7 @@ impl Routes {
             }
         }
         if request.body().len() > Self::BODY_LIMIT {
-            return Err(BindingError::TooLarge { limit: Self::BODY_LIMIT }.into());
+            return Err(BindingError::TooLarge(Self::BODY_LIMIT).into());
         }
         must_be_form(request)?;
         let posted = PostedResponse::from_form(request.body())?;
@@ -251,12 +222,7 @@ impl Routes {
     }
 
     /// Without a pending login an answer can only be an unsolicited one, where those are taken.
-    fn unsolicited(
-        &self,
-        posted: &PostedResponse,
-        error: Error,
-        now: UnixTime,
-    ) -> Result<Outcome, Error> {
+    fn unsolicited(&self, posted: &PostedResponse, error: Error, now: UnixTime) -> Result<Outcome, Error> {
         if matches!(self.sp.unsolicited(), Unsolicited::Refuse) {
             return Err(error);
         }
@@ -273,9 +239,7 @@ impl Routes {
             ErrorKind::Binding(BindingError::TooLarge { .. }) => 413,
             ErrorKind::Request(_) | ErrorKind::Binding(_) | ErrorKind::Message(_) => 400,
             ErrorKind::Configuration(_) | ErrorKind::Metadata(_) => 500,
-            ErrorKind::Rejected(Rejection::ReplayCacheFull | Rejection::ReplayCacheUnavailable) => {
-                503
-            }
+            ErrorKind::Rejected(Rejection::ReplayCacheFull | Rejection::ReplayCacheUnavailable) => 503,
             _ => 403,
         };
         let html = format!(
@@ -291,12 +255,8 @@ impl Routes {
                       form-action 'none'; frame-ancestors 'none'";
         let response = HttpResponse::page(status, policy.to_owned(), html);
         let response = match error.kind() {
-            ErrorKind::Request(RequestError::AcsOpened) => {
-                response.with("allow", "POST".to_owned())
-            }
-            ErrorKind::Request(RequestError::Method(_, expected)) => {
-                response.with("allow", (*expected).to_owned())
-            }
+            ErrorKind::Request(RequestError::AcsOpened) => response.with("allow", "POST".to_owned()),
+            ErrorKind::Request(RequestError::Method(_, expected)) => response.with("allow", (*expected).to_owned()),
             _ => response,
         };
         Outcome::Refused(error, response)
@@ -335,8 +295,7 @@ fn return_to(query: &str) -> Result<ReturnTo, RequestError> {
     match (values.next(), values.next()) {
         (None, _) => Ok(ReturnTo::default()),
         (Some((_, value)), None) => {
-            let text =
-                percent_decode(value).map_err(|_| broken("its percent-encoding is broken"))?;
+            let text = percent_decode(value).map_err(|_| broken("its percent-encoding is broken"))?;
             text.parse().map_err(|error: crate::ids::InvalidId| broken(error.reason))
         }
         (Some(_), Some(_)) => Err(broken("it stands twice")),
@@ -358,11 +317,7 @@ impl<B: AsRef<[u8]>> HttpRequest for ::http::Request<B> {
     }
 
     fn header(&self, name: &str) -> Vec<&str> {
-        self.headers()
-            .get_all(name)
-            .iter()
-            .filter_map(|value| str::from_utf8(value.as_bytes()).ok())
-            .collect()
+        self.headers().get_all(name).iter().filter_map(|value| str::from_utf8(value.as_bytes()).ok()).collect()
     }
 
     fn body(&self) -> &[u8] {

@@ -20,8 +20,19 @@ pub struct InvalidId {
     pub reason: &'static str,
 }
 
-macro_rules! text_type {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
+/// The rule that a text breaks, if it breaks one.
+pub(crate) type Verdict = Result<(), &'static str>;
+
+pub(crate) fn checked(text: &str, expected: &'static str, verdict: Verdict) -> Result<Box<str>, InvalidId> {
+    match verdict {
+        Ok(()) => Ok(text.into()),
+        Err(reason) => Err(InvalidId { expected, found: Quoted::new(text), reason }),
+    }
+}
+
+/// Types for text that the check lets pass, kept as it came or folded.
+macro_rules! text_types {
+    ($($(#[$doc:meta])* $name:ident: $check:expr $(=> $folded:ident)?;)*) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct $name(Box<str>);
@@ -30,12 +41,8 @@ macro_rules! text_type {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                match $check(text) {
-                    Ok(()) => Ok(Self(text.into())),
-                    Err(reason) => {
-                        Err(InvalidId { expected: stringify!($name), found: Quoted::new(text), reason })
-                    }
-                }
+                let kept: &str = &text$(.$folded())?;
+                $crate::ids::checked(kept, stringify!($name), $check(text)).map(Self)
             }
         }
 
@@ -50,65 +57,56 @@ macro_rules! text_type {
                 f.write_str(&self.0)
             }
         }
-    };
+    )* };
 }
 
-text_type! {
-    /// The name of a SAML entity, ours or the identity provider's: a URI of at most 1024 characters
-    /// (SAML Core 8.3.6). Compared byte for byte. Entra also knows names that are no URI, such as a
-    /// bare application ID, so the form of a URI is not demanded.
-    EntityId, entity_id
-}
+pub(crate) use text_types;
 
-text_type! {
-    /// Where the browser takes a message: an absolute `https` URL without user information or
-    /// fragment. Compared byte for byte, as `Recipient` and `Destination` are.
+text_types! {
+    /// The name of a SAML entity, ours or the identity provider's: a URI of at most 1024 characters (SAML Core 8.3.6).
+    /// Compared byte for byte. Entra also knows names that are no URI, such as a bare application ID, so the form of a
+    /// URI is not demanded.
+    EntityId: entity_id;
+
+    /// Where the browser takes a message: an absolute `https` URL without user information or fragment. Compared byte
+    /// for byte, as `Recipient` and `Destination` are.
     ///
     /// For development over `http` there is [`danger::plain_http`](crate::danger::plain_http).
-    EndpointUrl, https_url
+    EndpointUrl: https_url;
+
+    /// The `ID` of one message or assertion: an `xs:ID`, so it begins with a letter or `_`. Entra answers AADSTS7500529
+    /// to one that begins with a digit.
+    MessageId: message_id;
+
+    /// The opaque value that travels beside a message: at most 80 bytes (SAML Bindings 3.4.3). Ours is random and names
+    /// a pending login; it is never a URL.
+    RelayState: relay_state;
+
+    /// A path on our own site to come back to, with query and fragment: begins with one `/`, holds no `\`, no white
+    /// space, nothing beyond ASCII, at most 512 bytes. So it cannot name another host (an open redirect, CWE-601) or
+    /// break out of a header.
+    ReturnTo: return_to;
 }
 
-text_type! {
-    /// The `ID` of one message or assertion: an `xs:ID`, so it begins with a letter or `_`. Entra
-    /// answers AADSTS7500529 to one that begins with a digit.
-    MessageId, message_id
-}
-
-text_type! {
-    /// The opaque value that travels beside a message: at most 80 bytes (SAML Bindings 3.4.3). Ours
-    /// is random and names a pending login; it is never a URL.
-    RelayState, relay_state
-}
-
-text_type! {
-    /// A path on our own site to come back to, with query and fragment: begins with one `/`, holds
-    /// no `\`, no white space, nothing beyond ASCII, at most 512 bytes. So it cannot name another
-    /// host (an open redirect, CWE-601) or break out of a header.
-    ReturnTo, return_to
-}
-
-fn entity_id(text: &str) -> Result<(), &'static str> {
+fn entity_id(text: &str) -> Verdict {
     match text {
         "" => Err("it is empty"),
         _ if text.chars().count() > 1024 => Err("SAML Core 8.3.6 allows 1024 characters"),
-        _ if text.chars().any(|c| c.is_control() || c.is_whitespace()) => {
-            Err("it holds white space")
-        }
+        _ if text.chars().any(|c| c.is_control() || c.is_whitespace()) => Err("it holds white space"),
         _ => Ok(()),
     }
 }
 
-fn https_url(text: &str) -> Result<(), &'static str> {
+fn https_url(text: &str) -> Verdict {
     endpoint(text, &["https"])
 }
 
 /// Longer than any endpoint that is published; Entra allows 256 characters in a reply URL.
 const URL_LIMIT: usize = 1000;
 
-fn endpoint(text: &str, schemes: &[&str]) -> Result<(), &'static str> {
+fn endpoint(text: &str, schemes: &[&str]) -> Verdict {
     // RFC 3986 has no such characters, and a browser reads `\` as `/`.
-    let stray =
-        |byte| matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
+    let stray = |byte| matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
     if text.len() > URL_LIMIT || text.bytes().any(|byte| !byte.is_ascii_graphic() || stray(byte)) {
         return Err("it holds more than 1000 characters, or some that no URL has");
     }
@@ -125,7 +123,7 @@ fn endpoint(text: &str, schemes: &[&str]) -> Result<(), &'static str> {
     }
 }
 
-fn message_id(text: &str) -> Result<(), &'static str> {
+fn message_id(text: &str) -> Verdict {
     let mut chars = text.chars();
     let start = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
     match start && chars.all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
@@ -136,7 +134,7 @@ fn message_id(text: &str) -> Result<(), &'static str> {
     }
 }
 
-fn relay_state(text: &str) -> Result<(), &'static str> {
+fn relay_state(text: &str) -> Verdict {
     match text {
         "" => Err("it is empty"),
         _ if text.len() > 80 => Err("SAML Bindings 3.4.3 allows 80 bytes"),
@@ -145,7 +143,7 @@ fn relay_state(text: &str) -> Result<(), &'static str> {
     }
 }
 
-fn return_to(text: &str) -> Result<(), &'static str> {
+fn return_to(text: &str) -> Verdict {
     let bytes = text.as_bytes();
     match bytes {
         _ if bytes.len() > 512 => Err("it is longer than 512 bytes"),
@@ -161,12 +159,7 @@ fn return_to(text: &str) -> Result<(), &'static str> {
 impl EndpointUrl {
     /// `http` as well; named `danger` where the public sees it.
     pub(crate) fn with_plain_http(text: &str) -> Result<Self, InvalidId> {
-        match endpoint(text, &["https", "http"]) {
-            Ok(()) => Ok(Self(text.into())),
-            Err(reason) => {
-                Err(InvalidId { expected: "EndpointUrl", found: Quoted::new(text), reason })
-            }
-        }
+        checked(text, "EndpointUrl", endpoint(text, &["https", "http"])).map(Self)
     }
 
     /// A URL that this crate itself puts together from parts that fit.
@@ -174,33 +167,37 @@ impl EndpointUrl {
         Self(url.into())
     }
 
-    /// The path that a request to this endpoint has, without the query.
-    pub(crate) fn path(&self) -> &str {
+    /// Scheme, host and port: what a `form-action` of a content security policy names. And the path that a request to
+    /// this endpoint has, without the query.
+    fn origin_and_path(&self) -> (&str, &str) {
         let whole = self.0.split_once('?').map_or(&*self.0, |(url, _)| url);
-        let after_scheme = whole.split_once("://").map_or("", |(_, rest)| rest);
-        after_scheme.find('/').and_then(|at| after_scheme.get(at..)).unwrap_or("/")
+        let host = whole.find("://").map_or(0, |at| at + 3);
+        let path = whole.get(host..).and_then(|rest| rest.find('/')).map(|at| host + at);
+        whole.split_at_checked(path.unwrap_or(whole.len())).unwrap_or((whole, ""))
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        self.origin_and_path().0
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        match self.origin_and_path() {
+            (_, "") => "/",
+            (_, path) => path,
+        }
     }
 
     /// The endpoint beside this one: the last segment of the path becomes `name`.
     pub(crate) fn sibling(&self, name: &str) -> Self {
-        let whole = self.0.split_once('?').map_or(&*self.0, |(url, _)| url);
-        match whole.rsplit_once('/') {
-            Some((parent, _)) if !parent.ends_with('/') => Self(format!("{parent}/{name}").into()),
-            _ => Self(format!("{whole}/{name}").into()),
-        }
+        let (origin, path) = self.origin_and_path();
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        Self(format!("{origin}{parent}/{name}").into())
     }
 
     /// The endpoint below this one.
     pub(crate) fn child(&self, name: &str) -> Self {
-        let whole = self.0.split_once('?').map_or(&*self.0, |(url, _)| url);
-        Self(format!("{}/{name}", whole.trim_end_matches('/')).into())
-    }
-
-    /// Scheme, host and port: what a `form-action` of a content security policy names.
-    pub(crate) fn origin(&self) -> &str {
-        let host = self.0.find("://").map_or(0, |at| at + 3);
-        let end = self.0.get(host..).and_then(|rest| rest.find(['/', '?']));
-        self.0.get(..end.map_or(self.0.len(), |end| host + end)).unwrap_or(&self.0)
+        let (origin, path) = self.origin_and_path();
+        Self(format!("{origin}{}/{name}", path.trim_end_matches('/')).into())
     }
 }
 
@@ -212,8 +209,8 @@ impl EntityId {
 }
 
 impl MessageId {
-    /// `_` and 160 random bits in hexadecimal: an `xs:ID` by construction, and more than the 128
-    /// bits that SAML Core 1.3.4 asks for.
+    /// `_` and 160 random bits in hexadecimal: an `xs:ID` by construction, and more than the 128 bits that SAML Core
+    /// 1.3.4 asks for.
     pub(crate) fn from_random(bytes: [u8; 20]) -> Self {
         Self(format!("_{}", hex(&bytes)).into())
     }

@@ -1,5 +1,109 @@
-//! Sign-in with Microsoft Entra ID, or any SAML 2.0 identity provider.
-#![allow(missing_docs)] // WIP
+//! Sign-in with Microsoft Entra ID, or any other SAML 2.0 identity provider, for a web application in any framework.
+//!
+//! You hand over the bytes that the browser brought; you get a [`Login`], or an [`Error`] that tells an administrator
+//! what to change and where.
+//!
+//! ```text
+//!         browser                        your application           this crate
+//!
+//!   GET /saml/login         ───────────▶                ─start_login──▶ StartedLogin
+//!   303 to Entra ID, cookie ◀───────────                ◀── AuthnRequest, PendingLogin
+//!   … the person signs in at Entra ID …
+//!   POST /saml/acs, cookie  ───────────▶                ─judge_login──▶ UnclaimedLogin
+//!                                        INSERT … ONCE  ─── settle ───▶ Login | Error + hint
+//!   303 to where it began   ◀─────────── your session
+//! ```
+//!
+//! # What it does not do
+//! It opens no sockets, starts no threads and keeps no sessions. Bytes, time and randomness come in as arguments; only
+//! [`http::Routes::handle`] and [`UnixTime::now`] read the clock. What waits (a database, a download of metadata) is
+//! yours, between two calls. It does not decide who may do what:
+//! [`mapping`] fills your own record, and the rest is your program's. Logout, encrypted assertions and
+//! metadata that refreshes itself are not there yet.
+//!
+//! # Getting started
+//! In the Entra admin center, follow the [manual](manual::portal). In your program, three routes under one path;
+//! [`http::HttpRequest`] is five methods for a framework without the types of the `http` crate, and [`ServiceProvider`]
+//! has each step by itself.
+//! ```
+//! use entra_sso::http::{Outcome, Routes};
+//! use entra_sso::{CookieKey, Error, IdentityProvider, MemoryReplayCache, MetadataTrust};
+//! use entra_sso::{ServiceProvider, UnixTime};
+//! use http::{Request, Response};
+//!
+//! /// `metadata`: what *App Federation Metadata Url* gives. `key`: 32 random bytes, kept secret.
+//! fn routes(metadata: &[u8], key: [u8; 32]) -> Result<Routes, Error> {
+//!     let trust = MetadataTrust::ConfiguredByAdmin;
+//!     let entra = IdentityProvider::from_metadata(metadata, trust, UnixTime::now())?;
+//!     let sp = ServiceProvider::at(&"https://app.example/saml".parse()?, entra);
+//!     Ok(Routes::new(sp, CookieKey::new(key), MemoryReplayCache::default()))
+//! }
+//!
+//! /// Every request under `/saml` comes here.
+//! fn saml(routes: &Routes, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
+//!     match routes.handle(request) {
+//!         Outcome::SignedIn(login, response) => open_session(&login, response.into()),
+//!         Outcome::Refused(error, response) => {
+//!             let hint = error.hint().map_or(String::new(), |hint| hint.to_string());
+//!             eprintln!("{}: {error}. {hint}", error.code());
+//!             response.into()
+//!         }
+//!         Outcome::Respond(response) | Outcome::AlreadyAnswered(_, response) => response.into(),
+//!         _ => not_found(),
+//!     }
+//! }
+//! # fn open_session(_: &entra_sso::Login, response: Response<Vec<u8>>) -> Response<Vec<u8>> { response }
+//! # fn not_found() -> Response<Vec<u8>> { Response::default() }
+//! ```
+//!
+//! # What cannot be switched off
+//! There is no setting that skips a check. What leaves the safe path has a name with `danger` in it, and [`danger`]
+//! lists it all. Most checks are types, so that leaving one out does not compile; the
+//! [manual](manual::attacks) says for each published attack which one stops it.
+//!
+//! A pending login answers once, because judging takes it by value:
+//! ```compile_fail,E0382
+//! # use entra_sso::{PendingLogin, PostedResponse, ServiceProvider, UnixTime};
+//! # fn twice(sp: ServiceProvider, pending: PendingLogin, a: PostedResponse, b: PostedResponse, now: UnixTime) {
+//! let first = sp.judge_login(pending, &a, now);
+//! let again = sp.judge_login(pending, &b, now);
+//! # }
+//! ```
+//! and because there is no second one:
+//! ```compile_fail,E0599
+//! # fn copy(pending: entra_sso::PendingLogin) {
+//! let another = pending.clone();
+//! # }
+//! ```
+//! An assertion comes out of octets that a trusted key signed, and from nowhere else:
+//! ```compile_fail,E0451
+//! # fn change(signed: entra_sso::saml::Assertion, mine: entra_sso::saml::Attributes) {
+//! let forged = entra_sso::saml::Assertion { attributes: mine, ..signed };
+//! # }
+//! ```
+//! So does a login:
+//! ```compile_fail,E0451
+//! # fn wrap(assertion: entra_sso::saml::Assertion, old: entra_sso::Login) {
+//! let forged = entra_sso::Login { assertion, ..old };
+//! # }
+//! ```
+//! Nobody reads a name before the assertion was recorded as used:
+//! ```compile_fail,E0599
+//! # fn peek(unclaimed: entra_sso::sp::UnclaimedLogin) {
+//! let name = unclaimed.attributes();
+//! # }
+//! ```
+//!
+//! # Features
+//! | Feature | What it adds |
+//! | --- | --- |
+//! | `http` | [`http::HttpRequest`] for `http::Request`, and [`http::HttpResponse`] into `http::Response` |
+//! | `serde` | [`mapping::Rules`] from a file; never messages or logins |
+//! | `tracing` | an event for each verdict, with its code or the ID of the assertion, and no names |
+//! | `testing` | an identity provider in Entra's shape, for your tests |
+//! | `full` | all of these |
+//!
+//! None is on by default. A feature adds names, and never changes what another caller of this crate gets.
 
 mod crypto;
 mod dsig;
@@ -12,18 +116,22 @@ pub mod danger;
 pub mod entra;
 pub mod error;
 pub mod http;
+pub mod manual;
 pub mod mapping;
 pub mod saml;
 pub mod sp;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+// The paved path. Everything else keeps its one name, in the module that defines it.
 pub use crate::crypto::{Certificate, CertificateError, SecureRandom, SigningKey, SystemRandom};
 pub use crate::encoding::Quoted;
 pub use crate::error::{Error, ErrorKind, Hint, Rejection};
 pub use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo};
 pub use crate::saml::{AuthnRequest, IdentityProvider, MetadataTrust, PostedResponse};
-pub use crate::sp::{
-    CookieKey, Login, MemoryReplayCache, PendingLogin, ReplayCache, ServiceProvider,
-};
+pub use crate::sp::{CookieKey, Login, MemoryReplayCache, PendingLogin, ReplayCache, ServiceProvider};
 pub use crate::time::UnixTime;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// Read from and written as `xs:dateTime` (which RFC 3339 is a part of). A fraction finer than a
-/// millisecond is cut off: an end moves earlier by less than a millisecond, never later.
+/// Read from and written as `xs:dateTime` (which RFC 3339 is a part of). A fraction finer than a millisecond is cut
+/// off: an end moves earlier by less than a millisecond, never later.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UnixTime(u64);
 
@@ -78,104 +78,89 @@ impl fmt::Display for UnixTime {
 
 /// The text is not an instant that SAML allows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not an xs:dateTime with a time zone, such as 2026-01-31T12:00:00Z, from 1970 on")]
+#[error("the text is no xs:dateTime with a time zone, such as 2026-01-31T12:00:00Z, from 1970 on")]
 #[non_exhaustive]
 pub struct InvalidTime;
 
-/// Reads `xs:dateTime` with a time zone. SAML Core 1.3.3 asks for UTC; an explicit offset names the
-/// same instant without doubt and is taken, a missing zone is not. Leap seconds and `24:00:00` are
-/// refused.
+/// Reads `xs:dateTime` with a time zone. SAML Core 1.3.3 asks for UTC; an explicit offset names the same instant
+/// without doubt and is taken, a missing zone is not. Leap seconds and `24:00:00` are refused.
 impl FromStr for UnixTime {
     type Err = InvalidTime;
 
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
-        let mut rest = Cursor(text.as_bytes());
-        let year = rest.number(4)?;
-        let month = rest.after(b'-')?.number(2)?;
-        let day = rest.after(b'-')?.number(2)?;
-        let hour = rest.after(b'T')?.number(2)?;
-        let minute = rest.after(b':')?.number(2)?;
-        let second = rest.after(b':')?.number(2)?;
-        let fraction = rest.fraction()?;
-        let (west, offset) = rest.offset()?;
-        let real_day = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day);
-        if year < 1970 || !real_day || hour > 23 || minute > 59 || second > 59 {
-            return Err(InvalidTime);
-        }
-        let days = days_from_civil(year, month, day);
-        let local = (days * 86_400 + hour * 3600 + minute * 60 + second) * 1000 + fraction;
-        let utc = if west { local.checked_add(offset) } else { local.checked_sub(offset) };
-        utc.map(Self).ok_or(InvalidTime)
+        Cursor(text.as_bytes()).instant().map(Self).ok_or(InvalidTime)
     }
 }
 
 struct Cursor<'a>(&'a [u8]);
 
 impl Cursor<'_> {
-    fn after(&mut self, byte: u8) -> Result<&mut Self, InvalidTime> {
-        match self.0.split_first() {
-            Some((first, rest)) if *first == byte => {
-                self.0 = rest;
-                Ok(self)
-            }
-            _ => Err(InvalidTime),
+    fn instant(&mut self) -> Option<u64> {
+        let year = self.number(4)?;
+        let month = self.after(b'-')?.number(2)?;
+        let day = self.after(b'-')?.number(2)?;
+        let hour = self.after(b'T')?.number(2)?;
+        let minute = self.after(b':')?.number(2)?;
+        let second = self.after(b':')?.number(2)?;
+        let fraction = self.fraction()?;
+        let (west, offset) = self.offset()?;
+        if year < 1970 || !(1..=12).contains(&month) || day == 0 {
+            return None;
         }
+        let days = days_from_civil(year, month, day);
+        // A day that its month does not have would come back as one of the next month.
+        if civil_from_days(days) != (year, month, day) || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let local = (days * 86_400 + hour * 3600 + minute * 60 + second) * 1000 + fraction;
+        if west { local.checked_add(offset) } else { local.checked_sub(offset) }
+    }
+
+    fn take(&mut self, fits: impl Fn(&u8) -> bool) -> Option<u8> {
+        let (first, rest) = self.0.split_first().filter(|(first, _)| fits(first))?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn after(&mut self, byte: u8) -> Option<&mut Self> {
+        self.take(|found| *found == byte).map(|_| self)
     }
 
     fn digit(&mut self) -> Option<u64> {
-        let (first, rest) = self.0.split_first()?;
-        let digit = first.is_ascii_digit().then(|| u64::from(first - b'0'))?;
-        self.0 = rest;
-        Some(digit)
+        self.take(u8::is_ascii_digit).map(|digit| u64::from(digit - b'0'))
     }
 
-    fn number(&mut self, digits: u32) -> Result<u64, InvalidTime> {
-        (0..digits).try_fold(0, |sum, _| Ok(sum * 10 + self.digit().ok_or(InvalidTime)?))
+    fn number(&mut self, digits: u32) -> Option<u64> {
+        (0..digits).try_fold(0, |sum, _| Some(sum * 10 + self.digit()?))
     }
 
     /// Milliseconds. Entra has sent three and seven digits; whatever is finer is cut off.
-    fn fraction(&mut self) -> Result<u64, InvalidTime> {
-        if self.after(b'.').is_err() {
-            return Ok(0);
+    fn fraction(&mut self) -> Option<u64> {
+        if self.after(b'.').is_none() {
+            return Some(0);
         }
-        let (mut sum, mut unit) = (self.digit().ok_or(InvalidTime)? * 100, 10);
+        let (mut sum, mut unit) = (self.digit()? * 100, 10);
         while let Some(digit) = self.digit() {
             sum += digit * unit;
             unit /= 10;
         }
-        Ok(sum)
+        Some(sum)
     }
 
     /// Whether west of Greenwich, and by how many milliseconds. XML Schema 3.2.7: at most 14 hours.
-    fn offset(&mut self) -> Result<(bool, u64), InvalidTime> {
-        let (west, span) = match self.0 {
-            [b'Z'] => return Ok((false, 0)),
-            [sign @ (b'+' | b'-'), rest @ ..] => (*sign == b'-', rest),
-            _ => return Err(InvalidTime),
-        };
-        self.0 = span;
-        let hours = self.number(2)?;
-        let minutes = self.after(b':')?.number(2)?;
-        match self.0.is_empty() && minutes < 60 && hours * 60 + minutes <= 14 * 60 {
-            true => Ok((west, (hours * 60 + minutes) * 60_000)),
-            false => Err(InvalidTime),
+    fn offset(&mut self) -> Option<(bool, u64)> {
+        if self.0 == b"Z" {
+            return Some((false, 0));
         }
+        let west = self.take(|sign| matches!(sign, b'+' | b'-'))? == b'-';
+        let (hours, minutes) = (self.number(2)?, self.after(b':')?.number(2)?);
+        let span = hours * 60 + minutes;
+        (self.0.is_empty() && minutes < 60 && span <= 14 * 60).then_some((west, span * 60_000))
     }
 }
 
-fn days_in(year: u64, month: u64) -> u64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
-            29
-        }
-        2 => 28,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar, counted in years that begin in March
-/// so that the leap day comes last.
+/// Days since 1970-01-01 in the proleptic Gregorian calendar, counted in years that begin in March so that the leap day
+/// comes last.
 fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
     let year = if month <= 2 { year - 1 } else { year };
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -194,8 +179,8 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
-/// The instants between which a statement holds: `NotBefore <= now < NotOnOrAfter` (SAML Core
-/// 2.5.1.2). An absent bound does not bound.
+/// The instants between which a statement holds: `NotBefore <= now < NotOnOrAfter` (SAML Core 2.5.1.2). An absent bound
+/// does not bound.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Validity {
     pub(crate) not_before: Option<UnixTime>,

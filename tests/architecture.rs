@@ -1,5 +1,5 @@
-//! A file imports from its own module and from the floors below it, and from nowhere else. One file
-//! names each backend, one reads the clock, and every file says what it is for.
+//! A file imports from its own module and from the floors below it, and from nowhere else. One file names each backend,
+//! one reads the clock, and every file says what it is for.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -106,9 +106,7 @@ fn sources() -> Vec<(String, String)> {
             let path = entry.expect("src is readable").path();
             match path.is_dir() {
                 true => walk(&path, found),
-                false => {
-                    found.extend(path.extension().is_some_and(|end| end == "rs").then_some(path))
-                }
+                false => found.extend(path.extension().is_some_and(|end| end == "rs").then_some(path)),
             }
         }
     }

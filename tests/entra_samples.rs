@@ -1,5 +1,5 @@
-//! Real messages and metadata from Entra ID, judged by `inspect`: the accepted ones with the right
-//! name and attributes, the others with a fitting code.
+//! Real messages and metadata from Entra ID, judged by `inspect`: the accepted ones with the right name and attributes,
+//! the others with a fitting code.
 
 #![expect(clippy::indexing_slicing, reason = "JSON of a known shape")]
 
@@ -66,11 +66,7 @@ fn must_match(id: &str, case: &Value, answer: &Value) -> usize {
             assert_eq!(answer["name_id"], case["expected_name_id"], "{id}");
             assert_eq!(answer["attributes"], case["expected_attributes"], "{id}");
         }
-        _ => assert_eq!(
-            answer["keys"].as_array().map(Vec::len),
-            usize_of(&case["expected_keys"]),
-            "{id}"
-        ),
+        _ => assert_eq!(answer["keys"].as_array().map(Vec::len), usize_of(&case["expected_keys"]), "{id}"),
     }
     1
 }

@@ -1,17 +1,14 @@
-//! Whole logins, through the public API and through the routes, against an identity provider in
-//! Entra's shape.
+//! Whole logins, through the public API and through the routes, against an identity provider in Entra's shape.
 
 use std::time::Duration;
 
 use entra_sso::http::{HttpRequest, HttpResponse, Outcome, Routes};
 use entra_sso::saml::{Binding, Comparison, Outgoing};
 use entra_sso::sp::{CookieKey, UnclaimedLogin, Unsolicited};
-use entra_sso::testing::{
-    ADA, ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse, TestSigning,
-};
+use entra_sso::testing::{ADA, ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse, TestSigning};
 use entra_sso::{
-    AuthnRequest, Error, Login, MemoryReplayCache, PendingLogin, PostedResponse, ReturnTo,
-    ServiceProvider, SystemRandom, UnixTime, entra,
+    AuthnRequest, Error, Login, MemoryReplayCache, PendingLogin, PostedResponse, ReturnTo, ServiceProvider,
+    SystemRandom, UnixTime, entra,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -41,9 +38,7 @@ fn start(sp: &ServiceProvider, request: &AuthnRequest) -> (PendingLogin, Receive
 }
 
 /// Begins a login, has the answer made different, and judges it.
-fn judge(
-    change: impl FnOnce(TestResponse) -> TestResponse,
-) -> Result<UnclaimedLogin, &'static str> {
+fn judge(change: impl FnOnce(TestResponse) -> TestResponse) -> Result<UnclaimedLogin, &'static str> {
     judge_by(&sp(), &AuthnRequest::new(), change)
 }
 
@@ -102,10 +97,7 @@ fn each_rule_refuses_with_its_own_code() {
     let (before, after) = (NOW.minus(minutes(4)), NOW.plus(minutes(4)));
     type Change = Box<dyn FnOnce(TestResponse) -> TestResponse>;
     let cases: Vec<(&str, Change)> = vec![
-        (
-            "saml.destination_mismatch",
-            Box::new(|a| a.destination(Some("https://app.example/saml/acs/"))),
-        ),
+        ("saml.destination_mismatch", Box::new(|a| a.destination(Some("https://app.example/saml/acs/")))),
         ("saml.issuer_mismatch", Box::new(|a| a.issuer("https://sts.windows.net/other/"))),
         ("saml.in_response_to_mismatch", Box::new(|a| a.in_response_to(Some("_other")))),
         ("saml.in_response_to_mismatch", Box::new(|a| a.in_response_to(None))),
@@ -113,14 +105,8 @@ fn each_rule_refuses_with_its_own_code() {
         ("saml.in_response_to_mismatch", Box::new(|a| a.confirming(Some("_other")))),
         ("saml.refused", Box::new(|a| a.refuse("AuthnFailed", "AADSTS50105: not assigned"))),
         ("saml.unknown_signing_key", Box::new(|a| a.key(TestKey::Other))),
-        (
-            "saml.unknown_signing_key",
-            Box::new(|a| a.key(TestKey::Other).signing(TestSigning::Both)),
-        ),
-        (
-            "saml.digest_mismatch",
-            Box::new(|a| a.replace_after_signing("ada@contoso", "eve@contoso")),
-        ),
+        ("saml.unknown_signing_key", Box::new(|a| a.key(TestKey::Other).signing(TestSigning::Both))),
+        ("saml.digest_mismatch", Box::new(|a| a.replace_after_signing("ada@contoso", "eve@contoso"))),
         ("saml.recipient_mismatch", Box::new(|a| a.recipient(Some("https://other.example/acs")))),
         ("saml.recipient_mismatch", Box::new(|a| a.recipient(None))),
         ("saml.confirmation_invalid", Box::new(|a| a.confirmed_until(None))),
@@ -131,10 +117,7 @@ fn each_rule_refuses_with_its_own_code() {
         ("saml.audience_missing", Box::new(|a| a.audience(None))),
         ("saml.name_id_missing", Box::new(|a| a.name_id(" ", "x"))),
         ("accepted", Box::new(|a| a.destination(None))),
-        (
-            "saml.destination_mismatch",
-            Box::new(|a| a.destination(None).signing(TestSigning::Response)),
-        ),
+        ("saml.destination_mismatch", Box::new(|a| a.destination(None).signing(TestSigning::Response))),
     ];
     for (number, (expected, change)) in cases.into_iter().enumerate() {
         assert_eq!(code(change), expected, "case {number}");
@@ -152,6 +135,59 @@ fn three_minutes_of_clock_difference_are_allowed_and_not_one_millisecond_more() 
 }
 
 #[test]
+fn an_authentication_context_has_the_parts_of_the_schema() {
+    let before = "<AuthnContextClassRef>urn:x</AuthnContextClassRef>";
+    let context = |parts: &str| code(|answer| answer.context_class("urn:x").replace_before_signing(before, parts));
+    let class = "<AuthnContextClassRef>urn:y</AuthnContextClassRef>";
+    let declared = "<AuthnContextDeclRef>urn:y</AuthnContextDeclRef>";
+    let asked = "<AuthenticatingAuthority>urn:y</AuthenticatingAuthority>";
+    assert_eq!(context(&format!("{class}{declared}{asked}{asked}")), "accepted");
+    assert_eq!(context(declared), "accepted");
+    assert_eq!(context(asked), "saml.xml_schema");
+    assert_eq!(context(&format!("{declared}{class}")), "saml.xml_schema");
+    assert_eq!(context(&format!("{class}{class}")), "saml.xml_schema");
+}
+
+#[test]
+fn the_signature_of_an_assertion_stands_behind_its_issuer() {
+    let moved = code(|answer| {
+        let xml = answer.xml();
+        let (_, rest) = xml.split_once("<Signature ").expect("a signature");
+        let (inner, _) = rest.split_once("</Signature>").expect("a signature");
+        let signature = format!("<Signature {inner}</Signature>");
+        let last = format!("{signature}</Assertion>");
+        answer.replace_after_signing(&signature, "").replace_after_signing("</Assertion>", &last)
+    });
+    assert_eq!(moved, "saml.signature_misplaced");
+}
+
+#[test]
+fn every_spelling_of_a_foreign_id_counts() {
+    let hidden = "<samlp:Extensions><x xmlns='urn:x' Id='_a7' ID='_b'/></samlp:Extensions>";
+    let code = |hidden: &str| {
+        let status = format!("{hidden}<samlp:Status>");
+        code(|answer| answer.id("7").replace_after_signing("<samlp:Status>", &status))
+    };
+    assert_eq!(code(hidden), "saml.duplicate_id");
+    assert_eq!(code(&hidden.replace("_a7", "_c")), "accepted");
+}
+
+#[test]
+fn a_null_value_is_no_value() {
+    let nil = "<AttributeValue xmlns:i='http://www.w3.org/2001/XMLSchema-instance' i:nil='true'/>";
+    let values = |value: &str| {
+        let last = "<AttributeValue>0</AttributeValue>";
+        let change = |answer: TestResponse| answer.attribute("x", &["1", "0"]);
+        let judged = judge(|answer| change(answer).replace_before_signing(last, value))?;
+        let login = judged.settle(Ok(())).expect("a login");
+        Ok(login.attributes().values("x").map(str::to_owned).collect::<Vec<_>>())
+    };
+    assert_eq!(values(nil), Ok(vec!["1".to_owned()]));
+    assert_eq!(values("<AttributeValue/>"), Ok(vec!["1".to_owned(), String::new()]));
+    assert_eq!(values(&nil.replace("/>", ">x</AttributeValue>")), Err("saml.xml_schema"));
+}
+
+#[test]
 fn an_entity_id_that_is_no_uri_is_known_by_its_spn() {
     let entity = "1f3b7a50-0000-4000-8000-000000000002".parse().expect("a name");
     let acs = "https://app.example/acs".parse().expect("a URL");
@@ -165,11 +201,8 @@ fn an_expired_certificate_is_refused_unless_that_is_allowed_by_name() {
     let expired = |allowed: bool| {
         let known = idp().identity_provider(NOW).expect("metadata");
         let sso = known.sso_url(Binding::Redirect).expect("an endpoint").clone();
-        let pinned = entra_sso::IdentityProvider::pinned(
-            known.entity_id().clone(),
-            sso,
-            TestKey::Expired.certificate(),
-        );
+        let pinned =
+            entra_sso::IdentityProvider::pinned(known.entity_id().clone(), sso, TestKey::Expired.certificate());
         let pinned = if allowed { pinned.danger_allow_expired_certificates() } else { pinned };
         let sp = ServiceProvider::at(&"https://app.example/saml".parse().expect("a URL"), pinned);
         judge_by(&sp, &AuthnRequest::new(), |answer| answer).map(|_| ())
@@ -187,8 +220,7 @@ fn what_was_asked_for_must_be_what_is_answered() {
     assert_eq!(judged, Err("saml.authn_context_mismatch"));
     assert!(judge_by(&sp, &exact, |answer| answer.context_class(x509)).is_ok());
     let anew = AuthnRequest::new().force_authn();
-    let old =
-        judge_by(&sp, &anew, |answer| answer.authn_instant(NOW.minus(minutes(10)))).map(|_| ());
+    let old = judge_by(&sp, &anew, |answer| answer.authn_instant(NOW.minus(minutes(10)))).map(|_| ());
     assert_eq!(old, Err("saml.authentication_too_old"));
     assert!(judge_by(&sp, &anew, |answer| answer).is_ok());
 }
@@ -242,15 +274,13 @@ fn a_login_begun_on_one_replica_is_finished_on_another() {
     assert!(cookie.as_ref().len() < 1024);
     let posted = idp().respond(&received, NOW).posted();
     let header = cookie.as_ref().split(';').next().expect("a pair").to_owned();
-    let open =
-        |key: &CookieKey| PendingLogin::from_cookies(&header, posted.relay_state(), key, NOW);
+    let open = |key: &CookieKey| PendingLogin::from_cookies(&header, posted.relay_state(), key, NOW);
     assert!(sp().judge_login(open(&there).expect("sealed by the same key"), &posted, NOW).is_ok());
     let other = CookieKey::new([8; 32]);
     assert_eq!(open(&other).map(|_| ()).map_err(|e| e.code()), Err("saml.no_pending_login"));
     let rolled = CookieKey::new([8; 32]).and_previous([7; 32]);
     assert!(open(&rolled).is_ok());
-    let late =
-        PendingLogin::from_cookies(&header, posted.relay_state(), &here, NOW.plus(minutes(31)));
+    let late = PendingLogin::from_cookies(&header, posted.relay_state(), &here, NOW.plus(minutes(31)));
     assert_eq!(late.map(|_| ()).map_err(|e| e.code()), Err("saml.pending_login_expired"));
 }
 
@@ -284,19 +314,14 @@ fn unsolicited_answers_need_to_be_allowed_and_must_answer_nothing() {
             .map(|login| login.return_to().to_string())
             .map_err(|error| error.code())
     };
-    let answer = || {
-        idp().unsolicited("https://app.example/saml/acs", "https://app.example/saml/metadata", NOW)
-    };
+    let answer = || idp().unsolicited("https://app.example/saml/acs", "https://app.example/saml/metadata", NOW);
     assert_eq!(judge(&sp(), answer()), Err("saml.unsolicited"));
     let replay_cache = std::sync::Arc::new(MemoryReplayCache::default());
     let sp = sp().with_unsolicited(Unsolicited::Accept { replay_cache });
     assert_eq!(judge(&sp, answer().id("1")), Ok("/".to_owned()));
     assert_eq!(judge(&sp, answer().id("1")), Err("saml.replayed"));
     assert_eq!(judge(&sp, answer().id("2").relay_state(Some("/tile"))), Ok("/tile".to_owned()));
-    assert_eq!(
-        judge(&sp, answer().id("3").relay_state(Some("//evil.example"))),
-        Ok("/".to_owned())
-    );
+    assert_eq!(judge(&sp, answer().id("3").relay_state(Some("//evil.example"))), Ok("/".to_owned()));
     let solicited = answer().id("4").in_response_to(Some("_x"));
     assert_eq!(judge(&sp, solicited), Err("saml.in_response_to_mismatch"));
 }
@@ -304,17 +329,12 @@ fn unsolicited_answers_need_to_be_allowed_and_must_answer_nothing() {
 #[test]
 fn requests_are_signed_where_that_is_asked_for() {
     let sp = sp()
-        .with_signing_key(
-            TestKey::ServiceProvider.signing_key(),
-            TestKey::ServiceProvider.certificate(),
-        )
+        .with_signing_key(TestKey::ServiceProvider.signing_key(), TestKey::ServiceProvider.certificate())
         .expect("a key and its certificate")
         .signing_requests();
     let started = sp.start_login(ReturnTo::default(), NOW, &rng()).expect("a login");
     let Outgoing::Redirect(url) = &started.outgoing else { panic!("a redirect") };
-    assert!(url.contains(
-        "&SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256&Signature="
-    ));
+    assert!(url.contains("&SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256&Signature="));
     let sp = sp.with_request_binding(Binding::Post);
     let (_, received) = start(&sp, &AuthnRequest::new());
     assert!(received.xml.contains("</saml:Issuer><ds:Signature "), "{}", received.xml);
@@ -328,15 +348,10 @@ fn super_key_mismatch() -> Result<ServiceProvider, Error> {
 
 #[test]
 fn the_hints_travel_beside_the_message() {
-    let request =
-        AuthnRequest::new().login_hint("ada@contoso.example").domain_hint("contoso.example");
-    let started =
-        sp().start_login_with(&request, ReturnTo::default(), NOW, &rng()).expect("a login");
+    let request = AuthnRequest::new().login_hint("ada@contoso.example").domain_hint("contoso.example");
+    let started = sp().start_login_with(&request, ReturnTo::default(), NOW, &rng()).expect("a login");
     let Outgoing::Redirect(url) = &started.outgoing else { panic!("a redirect") };
-    assert!(
-        url.ends_with("&login_hint=ada%40contoso.example&domain_hint=contoso.example"),
-        "{url}"
-    );
+    assert!(url.ends_with("&login_hint=ada%40contoso.example&domain_hint=contoso.example"), "{url}");
     let (_, received) = start(&sp(), &AuthnRequest::new());
     for absent in ["NameIDPolicy", "RequestedAuthnContext", "Index", "Subject", "ForceAuthn"] {
         assert!(!received.xml.contains(absent), "{absent} is not for Entra by default");
@@ -392,16 +407,11 @@ fn routes() -> Routes {
 }
 
 fn header<'a>(response: &'a HttpResponse, name: &'a str) -> impl Iterator<Item = &'a str> {
-    response
-        .headers
-        .iter()
-        .filter(move |(known, _)| *known == name)
-        .map(|(_, value)| value.as_str())
+    response.headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value.as_str())
 }
 
 fn begin(routes: &Routes, query: Option<&str>) -> (ReceivedRequest, Vec<String>) {
-    let Outcome::Respond(response) = routes.handle_at(&get("/saml/login", query), NOW, &rng())
-    else {
+    let Outcome::Respond(response) = routes.handle_at(&get("/saml/login", query), NOW, &rng()) else {
         panic!("a redirect")
     };
     assert_eq!(response.status, 303);
@@ -434,8 +444,7 @@ fn refused(outcome: Outcome) -> (&'static str, HttpResponse) {
 fn the_routes_take_a_person_there_and_back() {
     let routes = routes();
     let (received, cookies) = begin(&routes, Some("return_to=%2Freports%3Fyear%3D2027"));
-    let (login, response) =
-        signed_in(finish(&routes, &cookies, idp().respond(&received, NOW).form()));
+    let (login, response) = signed_in(finish(&routes, &cookies, idp().respond(&received, NOW).form()));
     assert_eq!(login.name_id().value, "ada@contoso.example");
     assert_eq!(header(&response, "location").collect::<Vec<_>>(), ["/reports?year=2027"]);
     assert!(!matches!(routes.handle_at(&get("/other", None), NOW, &rng()), Outcome::Respond(_)));
@@ -443,8 +452,7 @@ fn the_routes_take_a_person_there_and_back() {
 
 #[test]
 fn the_cookie_survives_the_post_from_another_site_and_nothing_else_can_read_it() {
-    let Outcome::Respond(response) = routes().handle_at(&get("/saml/login", None), NOW, &rng())
-    else {
+    let Outcome::Respond(response) = routes().handle_at(&get("/saml/login", None), NOW, &rng()) else {
         panic!("a redirect")
     };
     let cookie = header(&response, "set-cookie").next().expect("a cookie");
@@ -482,13 +490,8 @@ fn back_and_double_click_lead_on_and_sign_nobody_in() {
     // Back, when it has.
     let spent = header(&response, "set-cookie").filter_map(|cookie| cookie.split(';').next());
     let spent: Vec<String> = spent.map(str::to_owned).collect();
-    let Outcome::AlreadyAnswered(error, again) = finish(&routes, &spent, form) else {
-        panic!("answered already")
-    };
-    assert_eq!(
-        (error.code(), header(&again, "location").next()),
-        ("saml.already_answered", Some("/one"))
-    );
+    let Outcome::AlreadyAnswered(error, again) = finish(&routes, &spent, form) else { panic!("answered already") };
+    assert_eq!((error.code(), header(&again, "location").next()), ("saml.already_answered", Some("/one")));
 }
 
 #[test]
@@ -503,13 +506,8 @@ fn a_stranger_with_the_answer_but_without_the_cookie_is_refused() {
     let (_, other) = begin(&routes, None);
     let name = |pair: &String| pair.split_once('=').map(|(name, _)| name.to_owned());
     let value = |pair: &String| pair.split_once('=').map(|(_, value)| value.to_owned());
-    let first =
-        |list: &[String], part: &dyn Fn(&String) -> Option<String>| list.first().and_then(part);
-    let renamed = [format!(
-        "{}={}",
-        first(&cookies, &name).expect("a name"),
-        first(&other, &value).expect("a value")
-    )];
+    let first = |list: &[String], part: &dyn Fn(&String) -> Option<String>| list.first().and_then(part);
+    let renamed = [format!("{}={}", first(&cookies, &name).expect("a name"), first(&other, &value).expect("a value"))];
     assert_eq!(refused(finish(&routes, &renamed, form.clone())).0, "saml.no_pending_login");
     // And the person is not locked out by any of it.
     signed_in(finish(&routes, &cookies, form));
@@ -541,10 +539,7 @@ fn each_wrong_request_has_its_own_answer() {
         let (found, response) = refused(routes.handle_at(&request, NOW, &rng()));
         assert_eq!((found, response.status), (code, status), "{} {}", request.method, request.path);
         let page = String::from_utf8(response.body).expect("text");
-        assert!(
-            page.contains("/saml/login") && !page.contains("saml:") && !page.contains("Error"),
-            "{page}"
-        );
+        assert!(page.contains("/saml/login") && !page.contains("saml:") && !page.contains("Error"), "{page}");
     }
 }
 
@@ -555,9 +550,7 @@ fn a_browser_keeps_five_logins_and_no_more() {
     for number in 0..8 {
         let now = NOW.plus(Duration::from_secs(number));
         let request = Request { cookie: jar.clone(), ..get("/saml/login", None) };
-        let Outcome::Respond(response) = routes.handle_at(&request, now, &rng()) else {
-            panic!("a redirect")
-        };
+        let Outcome::Respond(response) = routes.handle_at(&request, now, &rng()) else { panic!("a redirect") };
         for cookie in header(&response, "set-cookie") {
             let pair = cookie.split(';').next().expect("a pair");
             let (name, value) = pair.split_once('=').expect("a pair");
@@ -573,8 +566,7 @@ fn a_browser_keeps_five_logins_and_no_more() {
 
 #[test]
 fn metadata_is_served_and_names_our_addresses() {
-    let Outcome::Respond(response) = routes().handle_at(&get("/saml/metadata", None), NOW, &rng())
-    else {
+    let Outcome::Respond(response) = routes().handle_at(&get("/saml/metadata", None), NOW, &rng()) else {
         panic!("metadata")
     };
     assert_eq!(header(&response, "content-type").next(), Some("application/samlmetadata+xml"));
@@ -589,9 +581,7 @@ fn a_form_that_was_decoded_by_a_framework_is_judged_the_same() {
     let sp = sp();
     let (pending, received) = start(&sp, &AuthnRequest::new());
     let fields = idp().respond(&received, NOW).fields();
-    let field =
-        |wanted| fields.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
-    let posted =
-        PostedResponse::from_fields(field("SAMLResponse").expect("a field"), field("RelayState"));
+    let field = |wanted| fields.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
+    let posted = PostedResponse::from_fields(field("SAMLResponse").expect("a field"), field("RelayState"));
     assert!(sp.judge_login(pending, &posted.expect("a form"), NOW).is_ok());
 }

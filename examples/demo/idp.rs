@@ -89,9 +89,10 @@ pub(crate) fn answer(query: &str, choice: &str) -> Page {
         true => response.refuse("AuthnFailed", REFUSAL),
         false => about(response, person),
     };
-    let fields = response.fields().into_iter().map(|(name, value)| {
-        format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(&value))
-    });
+    let fields = response
+        .fields()
+        .into_iter()
+        .map(|(name, value)| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(&value)));
     let content = format!(
         "<form method=\"post\" action=\"{}\">{}<p>Back to the application …</p>\
          <noscript><p><button>Continue</button></p></noscript></form>\

@@ -13,9 +13,9 @@ use crate::time::{UnixTime, Validity};
 
 /// A certificate that an administrator or trusted metadata named.
 ///
-/// Only its key is trusted, and only because somebody pinned it. There is no chain to build: Entra
-/// signs with self-signed certificates without extensions, and a public authority's word would not
-/// make a key that of the identity provider (CVE-2015-1796).
+/// Only its key is trusted, and only because somebody pinned it. There is no chain to build: Entra signs with
+/// self-signed certificates without extensions, and a public authority's word would not make a key that of the identity
+/// provider (CVE-2015-1796).
 #[derive(Clone, Eq, PartialEq)]
 pub struct Certificate {
     der: Box<[u8]>,
@@ -40,40 +40,27 @@ pub enum CertificateError {
     /// There is no certificate in the input.
     #[error("the input holds no certificate: neither PEM, nor base64, nor DER")]
     NoCertificate,
-    /// There are several where one is wanted.
-    #[error("the input holds {found} certificates where one is wanted")]
-    Several {
-        /// How many.
-        found: usize,
-    },
+    /// There are this many where one is wanted.
+    #[error("the input holds {0} certificates where one is wanted")]
+    Several(usize),
     /// The input is or holds a private key, which has no business where a certificate is wanted.
     #[error("the input holds a private key where a certificate is wanted")]
     IsPrivateKey,
     /// Not an X.509 certificate in DER, or bytes follow it.
     #[error("the certificate cannot be read as X.509")]
     Malformed,
-    /// The key is of a kind that is not used here.
-    #[error("the certificate {subject} has a key of a kind that is not supported: {kind}")]
-    UnsupportedKey {
-        /// The name in the certificate.
-        subject: Quoted,
-        /// The algorithm.
-        kind: Quoted,
-    },
-    /// The key is too small or otherwise unsafe (NIST SP 800-131A; Bleichenbacher 2006).
+    /// The certificate with this name has a key of this kind, which is not used here.
+    #[error("the certificate {0} has a key of a kind that is not supported: {1}")]
+    UnsupportedKey(Quoted, Quoted),
+    /// The certificate with this name has a key of this many bits that is too small or otherwise unsafe (NIST SP
+    /// 800-131A; Bleichenbacher 2006).
     #[error(
-        "the certificate {subject} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at least 65537 are wanted, it has {bits} bits"
+        "the certificate {0} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at \
+         least 65537 are wanted, it has {1} bits"
     )]
-    WeakKey {
-        /// The name in the certificate.
-        subject: Quoted,
-        /// Bits of the modulus.
-        bits: usize,
-    },
+    WeakKey(Quoted, usize),
     /// Not an RSA private key that can be used.
-    #[error(
-        "the input is not an unencrypted RSA private key of 2048 to 4096 bits in PKCS#8 or PKCS#1"
-    )]
+    #[error("the input is not an unencrypted RSA private key of 2048 to 4096 bits in PKCS#8 or PKCS#1")]
     PrivateKey,
 }
 
@@ -83,19 +70,18 @@ impl CertificateError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoCertificate => "certificate.missing",
-            Self::Several { .. } => "certificate.several",
+            Self::Several(_) => "certificate.several",
             Self::IsPrivateKey => "certificate.is_private_key",
             Self::Malformed => "certificate.malformed",
-            Self::UnsupportedKey { .. } => "certificate.unsupported_key",
-            Self::WeakKey { .. } => "certificate.weak_key",
+            Self::UnsupportedKey(..) => "certificate.unsupported_key",
+            Self::WeakKey(..) => "certificate.weak_key",
             Self::PrivateKey => "certificate.invalid_private_key",
         }
     }
 }
 
 impl Certificate {
-    /// Reads one certificate, as people paste it: PEM with any wrapping and any text around it, bare
-    /// base64, or DER.
+    /// Reads one certificate, as people paste it: PEM with any wrapping and any text around it, bare base64, or DER.
     ///
     /// # Errors
     /// When there is none, or more than one, or its key cannot be used.
@@ -103,7 +89,7 @@ impl Certificate {
         let mut all = Self::parse_all(input)?;
         match (all.pop(), all.len()) {
             (Some(only), 0) => Ok(only),
-            (_, others) => Err(CertificateError::Several { found: others + 1 }),
+            (_, others) => Err(CertificateError::Several(others + 1)),
         }
     }
 
@@ -123,12 +109,12 @@ impl Certificate {
         if text.contains("PRIVATE KEY-----") {
             return Err(CertificateError::IsPrivateKey);
         }
-        let blocks: Vec<&str> = pem_blocks(text).take(MAX_CERTIFICATES).collect();
+        let blocks: Vec<&str> = certificate_blocks(text).take(MAX_CERTIFICATES).collect();
         match blocks.is_empty() {
             false => blocks.into_iter().map(Self::from_base64).collect(),
             true if text.trim().is_empty() => Err(CertificateError::NoCertificate),
             true => match Self::from_base64(text) {
-                Err(CertificateError::Malformed) if !looks_like_base64(text) => {
+                Err(CertificateError::Malformed) if !text.trim_start().starts_with("MI") => {
                     Err(CertificateError::NoCertificate)
                 }
                 other => other.map(|one| vec![one]),
@@ -138,25 +124,22 @@ impl Certificate {
 
     /// Reads base64, as metadata has it: with or without line breaks, some with PEM armour inside.
     pub(crate) fn from_base64(text: &str) -> Result<Self, CertificateError> {
-        let body = pem_blocks(text).next().unwrap_or(text);
+        let body = certificate_blocks(text).next().unwrap_or(text);
         // Copied out of terminals and wikis it has no-break spaces and escaped line breaks.
         let body: Cow<'_, str> = match body.contains(['\u{a0}', '\\']) {
             true => body.replace('\u{a0}', " ").replace("\\r", "").replace("\\n", "").into(),
             false => body.into(),
         };
-        let der =
-            base64_decode(&body, CERTIFICATE_LIMIT).map_err(|_| CertificateError::Malformed)?;
+        let der = base64_decode(&body, CERTIFICATE_LIMIT).map_err(|_| CertificateError::Malformed)?;
         Self::from_der(&der)
     }
 
     /// Reads DER.
     pub(crate) fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        let malformed = |_| CertificateError::Malformed;
-        let (rest, parsed) =
-            X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
-        if !rest.is_empty() || der.len() > CERTIFICATE_LIMIT {
-            return Err(CertificateError::Malformed);
-        }
+        let parsed = match X509Certificate::from_der(der) {
+            Ok(([], parsed)) if der.len() <= CERTIFICATE_LIMIT => parsed,
+            _ => return Err(CertificateError::Malformed),
+        };
         let subject = Quoted::new(&parsed.subject().to_string());
         let seconds = |time: i64| u64::try_from(time).map(UnixTime::from_secs);
         let validity = parsed.validity();
@@ -164,15 +147,15 @@ impl Certificate {
             der: der.into(),
             key: public_key(parsed.public_key(), &subject)?,
             not_before: seconds(validity.not_before.timestamp()).unwrap_or_default(),
-            not_after: seconds(validity.not_after.timestamp()).map_err(malformed)?,
+            not_after: seconds(validity.not_after.timestamp()).map_err(|_| CertificateError::Malformed)?,
             sha1: thumbprint(DigestMethod::Sha1, der),
             sha256: thumbprint(DigestMethod::Sha256, der),
             subject,
         })
     }
 
-    /// SHA-1 of the certificate, 40 hexadecimal digits in upper case, as the Entra admin center
-    /// shows it under *Thumbprint*. For display and search only: nothing is trusted by it.
+    /// SHA-1 of the certificate, 40 hexadecimal digits in upper case, as the Entra admin center shows it under
+    /// *Thumbprint*. For display and search only: nothing is trusted by it.
     #[must_use]
     pub fn thumbprint_sha1(&self) -> &str {
         &self.sha1
@@ -238,33 +221,28 @@ fn thumbprint(method: DigestMethod, der: &[u8]) -> Box<str> {
     hex(digest(method, der).as_ref()).to_ascii_uppercase().into()
 }
 
-/// SHA-256 thumbprint of a certificate that a message encloses, to tell an administrator who signed
-/// it. Nothing is read from it.
+/// SHA-256 thumbprint of a certificate that a message encloses, to tell an administrator who signed it. Nothing is read
+/// from it.
 pub(crate) fn thumbprint_of_base64(text: &str) -> Option<Box<str>> {
     base64_decode(text, CERTIFICATE_LIMIT).ok().map(|der| thumbprint(DigestMethod::Sha256, &der))
 }
 
-/// What stands between the armour lines (RFC 7468), whatever stands around them.
-fn pem_blocks(text: &str) -> impl Iterator<Item = &str> {
+/// Label and body of what stands between armour lines (RFC 7468), whatever stands around them.
+pub(super) fn pem_blocks(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("-----BEGIN ").skip(1).filter_map(|block| {
         let (label, rest) = block.split_once("-----")?;
-        let (body, _) = rest.split_once("-----END ")?;
+        Some((label, rest.split_once("-----END ")?.0))
+    })
+}
+
+fn certificate_blocks(text: &str) -> impl Iterator<Item = &str> {
+    pem_blocks(text).filter_map(|(label, body)| {
         matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE").then_some(body)
     })
 }
 
-fn looks_like_base64(text: &str) -> bool {
-    text.trim_start().starts_with("MI")
-}
-
-fn public_key(
-    spki: &SubjectPublicKeyInfo<'_>,
-    subject: &Quoted,
-) -> Result<PublicKey, CertificateError> {
-    let unsupported = |kind: &str| CertificateError::UnsupportedKey {
-        subject: subject.clone(),
-        kind: Quoted::new(kind),
-    };
+fn public_key(spki: &SubjectPublicKeyInfo<'_>, subject: &Quoted) -> Result<PublicKey, CertificateError> {
+    let unsupported = |kind: &str| CertificateError::UnsupportedKey(subject.clone(), Quoted::new(kind));
     let bytes: &[u8] = &spki.subject_public_key.data;
     let algorithm = &spki.algorithm.algorithm;
     let curve = || spki.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
@@ -289,12 +267,13 @@ fn rsa_key(spki: &SubjectPublicKeyInfo<'_>, subject: &Quoted) -> Result<KeyKind,
         return Err(CertificateError::Malformed);
     };
     let modulus = key.modulus.iter().skip_while(|byte| **byte == 0);
-    let bits = modulus.clone().next().map_or(0, |first| {
-        modulus.count() * 8 - usize::try_from(first.leading_zeros()).unwrap_or(0)
-    });
+    let bits = modulus
+        .clone()
+        .next()
+        .map_or(0, |first| modulus.count() * 8 - usize::try_from(first.leading_zeros()).unwrap_or(0));
     let safe_exponent = key.try_exponent().is_ok_and(|e| e >= 65_537 && e % 2 == 1);
     match (2048..=8192).contains(&bits) && safe_exponent {
         true => Ok(KeyKind::Rsa),
-        false => Err(CertificateError::WeakKey { subject: subject.clone(), bits }),
+        false => Err(CertificateError::WeakKey(subject.clone(), bits)),
     }
 }

@@ -5,7 +5,7 @@ mod ring;
 
 pub(crate) use certificate::thumbprint_of_base64;
 pub use certificate::{Certificate, CertificateError};
-pub(crate) use ring::{SealingKey, digest, digests_equal, verify};
+pub(crate) use ring::{SealingKey, digest, verify};
 pub use ring::{SigningKey, SystemRandom};
 
 /// Fills bytes that nobody can guess.
@@ -18,7 +18,7 @@ pub trait SecureRandom: std::fmt::Debug + Send + Sync {
 }
 
 /// The operating system had no randomness to give.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, thiserror::Error)]
 #[error("the operating system has no randomness to give")]
 #[non_exhaustive]
 pub struct NoRandomness;
@@ -31,14 +31,22 @@ impl NoRandomness {
     }
 }
 
-impl Default for NoRandomness {
-    fn default() -> Self {
-        Self::new()
+/// A method of signing or digesting, and the exact URI that names it.
+pub(crate) trait Method: Copy + PartialEq + 'static {
+    const ALL: &'static [(Self, &'static str)];
+    const SHA1: Self;
+
+    fn from_uri(uri: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == uri).map(|(method, _)| *method)
+    }
+
+    fn uri(self) -> &'static str {
+        Self::ALL.iter().find(|(method, _)| *method == self).map_or("", |(_, uri)| uri)
     }
 }
 
-/// How a message is signed (`SignatureMethod`). HMAC has no variant, so a public key can never be
-/// taken for a secret one (CVE-2018-7644, CVE-2025-48994); DSA has none because nobody needs it.
+/// How a message is signed (`SignatureMethod`). HMAC has no variant, so a public key can never be taken for a secret
+/// one (CVE-2018-7644, CVE-2025-48994); DSA has none because nobody needs it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SignatureMethod {
     RsaSha1,
@@ -53,48 +61,21 @@ pub(crate) enum SignatureMethod {
     Ed25519,
 }
 
-/// RFC 9231 and XML Signature 1.1, the exact URIs.
-const SIGNATURE_METHODS: [(SignatureMethod, &str); 10] = [
-    (SignatureMethod::RsaSha256, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"),
-    (SignatureMethod::RsaSha384, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384"),
-    (SignatureMethod::RsaSha512, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"),
-    (SignatureMethod::RsaPssSha256, "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"),
-    (SignatureMethod::RsaPssSha384, "http://www.w3.org/2007/05/xmldsig-more#sha384-rsa-MGF1"),
-    (SignatureMethod::RsaPssSha512, "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1"),
-    (SignatureMethod::EcdsaP256Sha256, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"),
-    (SignatureMethod::EcdsaP384Sha384, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"),
-    (SignatureMethod::Ed25519, "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519"),
-    (SignatureMethod::RsaSha1, "http://www.w3.org/2000/09/xmldsig#rsa-sha1"),
-];
-
-impl SignatureMethod {
-    pub(crate) fn from_uri(uri: &str) -> Option<Self> {
-        SIGNATURE_METHODS.iter().find(|(_, known)| *known == uri).map(|(method, _)| *method)
-    }
-
-    pub(crate) fn uri(self) -> &'static str {
-        SIGNATURE_METHODS.iter().find(|(method, _)| *method == self).map_or("", |(_, uri)| uri)
-    }
-
-    /// The one kind of key that can have made such a signature. The message does not choose.
-    pub(crate) const fn key_kind(self) -> KeyKind {
-        match self {
-            Self::EcdsaP256Sha256 => KeyKind::P256,
-            Self::EcdsaP384Sha384 => KeyKind::P384,
-            Self::Ed25519 => KeyKind::Ed25519,
-            Self::RsaSha1
-            | Self::RsaSha256
-            | Self::RsaSha384
-            | Self::RsaSha512
-            | Self::RsaPssSha256
-            | Self::RsaPssSha384
-            | Self::RsaPssSha512 => KeyKind::Rsa,
-        }
-    }
-
-    pub(crate) fn is_sha1(self) -> bool {
-        self == Self::RsaSha1
-    }
+/// RFC 9231 and XML Signature 1.1.
+impl Method for SignatureMethod {
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::RsaSha256, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"),
+        (Self::RsaSha384, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384"),
+        (Self::RsaSha512, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"),
+        (Self::RsaPssSha256, "http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1"),
+        (Self::RsaPssSha384, "http://www.w3.org/2007/05/xmldsig-more#sha384-rsa-MGF1"),
+        (Self::RsaPssSha512, "http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1"),
+        (Self::EcdsaP256Sha256, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"),
+        (Self::EcdsaP384Sha384, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"),
+        (Self::Ed25519, "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519"),
+        (Self::RsaSha1, "http://www.w3.org/2000/09/xmldsig#rsa-sha1"),
+    ];
+    const SHA1: Self = Self::RsaSha1;
 }
 
 /// How bytes are digested (`DigestMethod`).
@@ -106,26 +87,15 @@ pub(crate) enum DigestMethod {
     Sha512,
 }
 
-/// XML Encryption 5.8 and RFC 9231 2.1, the exact URIs.
-const DIGEST_METHODS: [(DigestMethod, &str); 4] = [
-    (DigestMethod::Sha256, "http://www.w3.org/2001/04/xmlenc#sha256"),
-    (DigestMethod::Sha384, "http://www.w3.org/2001/04/xmldsig-more#sha384"),
-    (DigestMethod::Sha512, "http://www.w3.org/2001/04/xmlenc#sha512"),
-    (DigestMethod::Sha1, "http://www.w3.org/2000/09/xmldsig#sha1"),
-];
-
-impl DigestMethod {
-    pub(crate) fn from_uri(uri: &str) -> Option<Self> {
-        DIGEST_METHODS.iter().find(|(_, known)| *known == uri).map(|(method, _)| *method)
-    }
-
-    pub(crate) fn uri(self) -> &'static str {
-        DIGEST_METHODS.iter().find(|(method, _)| *method == self).map_or("", |(_, uri)| uri)
-    }
-
-    pub(crate) fn is_sha1(self) -> bool {
-        self == Self::Sha1
-    }
+/// XML Encryption 5.8 and RFC 9231 2.1.
+impl Method for DigestMethod {
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::Sha256, "http://www.w3.org/2001/04/xmlenc#sha256"),
+        (Self::Sha384, "http://www.w3.org/2001/04/xmldsig-more#sha384"),
+        (Self::Sha512, "http://www.w3.org/2001/04/xmlenc#sha512"),
+        (Self::Sha1, "http://www.w3.org/2000/09/xmldsig#sha1"),
+    ];
+    const SHA1: Self = Self::Sha1;
 }
 
 /// What a public key can be.
@@ -137,8 +107,8 @@ pub(crate) enum KeyKind {
     Ed25519,
 }
 
-/// A public key in the form that the backend takes: `RSAPublicKey` in DER, an uncompressed point,
-/// or 32 bytes of Ed25519.
+/// A public key in the form that the backend takes: `RSAPublicKey` in DER, an uncompressed point, or 32 bytes of
+/// Ed25519.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct PublicKey {
     pub(crate) kind: KeyKind,

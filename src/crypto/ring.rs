@@ -3,9 +3,8 @@
 use ::ring::rand::SecureRandom as _;
 use ::ring::{aead, digest as hash, rand, rsa, signature};
 
-use super::{
-    CertificateError, DigestMethod, KeyKind, NoRandomness, PublicKey, SecureRandom, SignatureMethod,
-};
+use super::certificate::pem_blocks;
+use super::{CertificateError, DigestMethod, KeyKind, NoRandomness, PublicKey, SecureRandom, SignatureMethod};
 use crate::encoding::base64_decode;
 
 /// Randomness from the operating system.
@@ -30,33 +29,24 @@ pub(crate) fn digest(method: DigestMethod, bytes: &[u8]) -> impl AsRef<[u8]> + u
     hash::digest(algorithm, bytes)
 }
 
-/// Whether two digests are equal. Both are public, so the time it takes tells nothing.
-pub(crate) fn digests_equal(a: &[u8], b: &[u8]) -> bool {
-    a == b
-}
-
-/// Whether `key` made `signed` over `message`. A key of another kind than the method's never did.
-pub(crate) fn verify(
-    method: SignatureMethod,
-    key: &PublicKey,
-    message: &[u8],
-    signed: &[u8],
-) -> bool {
-    let algorithm: &dyn signature::VerificationAlgorithm = match method {
-        SignatureMethod::RsaSha1 => &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
-        SignatureMethod::RsaSha256 => &signature::RSA_PKCS1_2048_8192_SHA256,
-        SignatureMethod::RsaSha384 => &signature::RSA_PKCS1_2048_8192_SHA384,
-        SignatureMethod::RsaSha512 => &signature::RSA_PKCS1_2048_8192_SHA512,
-        SignatureMethod::RsaPssSha256 => &signature::RSA_PSS_2048_8192_SHA256,
-        SignatureMethod::RsaPssSha384 => &signature::RSA_PSS_2048_8192_SHA384,
-        SignatureMethod::RsaPssSha512 => &signature::RSA_PSS_2048_8192_SHA512,
+/// Whether `key` made `signed` over `message`. A method goes with one kind of key, and a key of another never did: the
+/// message does not choose.
+pub(crate) fn verify(method: SignatureMethod, key: &PublicKey, message: &[u8], signed: &[u8]) -> bool {
+    use SignatureMethod as M;
+    let (kind, algorithm): (_, &dyn signature::VerificationAlgorithm) = match method {
+        M::RsaSha1 => (KeyKind::Rsa, &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY),
+        M::RsaSha256 => (KeyKind::Rsa, &signature::RSA_PKCS1_2048_8192_SHA256),
+        M::RsaSha384 => (KeyKind::Rsa, &signature::RSA_PKCS1_2048_8192_SHA384),
+        M::RsaSha512 => (KeyKind::Rsa, &signature::RSA_PKCS1_2048_8192_SHA512),
+        M::RsaPssSha256 => (KeyKind::Rsa, &signature::RSA_PSS_2048_8192_SHA256),
+        M::RsaPssSha384 => (KeyKind::Rsa, &signature::RSA_PSS_2048_8192_SHA384),
+        M::RsaPssSha512 => (KeyKind::Rsa, &signature::RSA_PSS_2048_8192_SHA512),
         // RFC 9231 2.3.6: r and s of fixed length, end to end; not the ASN.1 of X.509.
-        SignatureMethod::EcdsaP256Sha256 => &signature::ECDSA_P256_SHA256_FIXED,
-        SignatureMethod::EcdsaP384Sha384 => &signature::ECDSA_P384_SHA384_FIXED,
-        SignatureMethod::Ed25519 => &signature::ED25519,
+        M::EcdsaP256Sha256 => (KeyKind::P256, &signature::ECDSA_P256_SHA256_FIXED),
+        M::EcdsaP384Sha384 => (KeyKind::P384, &signature::ECDSA_P384_SHA384_FIXED),
+        M::Ed25519 => (KeyKind::Ed25519, &signature::ED25519),
     };
-    method.key_kind() == key.kind
-        && signature::UnparsedPublicKey::new(algorithm, &key.bytes).verify(message, signed).is_ok()
+    kind == key.kind && signature::UnparsedPublicKey::new(algorithm, &key.bytes).verify(message, signed).is_ok()
 }
 
 /// An RSA key of ours that signs what we send, with RSA-SHA256.
@@ -65,22 +55,21 @@ pub(crate) fn verify(
 pub struct SigningKey(rsa::KeyPair);
 
 impl SigningKey {
-    /// Reads PKCS#8 (`BEGIN PRIVATE KEY`) or PKCS#1 (`BEGIN RSA PRIVATE KEY`), as PEM or DER. The
-    /// key must have 2048 to 4096 bits.
+    /// Reads PKCS#8 (`BEGIN PRIVATE KEY`) or PKCS#1 (`BEGIN RSA PRIVATE KEY`), as PEM or DER. The key must have 2048 to
+    /// 4096 bits.
     ///
     /// # Errors
     /// When it is no such key, or is encrypted.
     pub fn parse(input: &[u8]) -> Result<Self, CertificateError> {
-        let der = match std::str::from_utf8(input).ok().and_then(pem_body) {
-            Some(body) => {
+        let text = std::str::from_utf8(input).unwrap_or_default();
+        let der = match pem_blocks(text).next() {
+            Some(("PRIVATE KEY" | "RSA PRIVATE KEY", body)) => {
                 base64_decode(body, input.len()).map_err(|_| CertificateError::PrivateKey)?
             }
-            None => input.to_vec(),
+            _ => input.to_vec(),
         };
-        rsa::KeyPair::from_pkcs8(&der)
-            .or_else(|_| rsa::KeyPair::from_der(&der))
-            .map(Self)
-            .map_err(|_| CertificateError::PrivateKey)
+        let key = rsa::KeyPair::from_pkcs8(&der).or_else(|_| rsa::KeyPair::from_der(&der));
+        key.map(Self).map_err(|_| CertificateError::PrivateKey)
     }
 
     /// The public half, as `RSAPublicKey` in DER.
@@ -104,18 +93,8 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-fn pem_body(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once("-----BEGIN ")?;
-    let (label, rest) = rest.split_once("-----")?;
-    let (body, _) = rest.split_once("-----END ")?;
-    matches!(label, "PRIVATE KEY" | "RSA PRIVATE KEY").then_some(body)
-}
-
-/// A key for AES-256-GCM.
+/// A key for AES-256-GCM. Sealing puts a nonce of 96 bits in front and a tag of 128 bits behind.
 pub(crate) struct SealingKey(aead::LessSafeKey);
-
-/// Bytes that sealing adds: a nonce of 96 bits in front and a tag of 128 bits behind.
-const NONCE: usize = aead::NONCE_LEN;
 
 impl SealingKey {
     pub(crate) fn new(bytes: &[u8; 32]) -> Option<Self> {
@@ -123,27 +102,20 @@ impl SealingKey {
         Some(Self(aead::LessSafeKey::new(key)))
     }
 
-    /// Encrypts `plain` and binds it to `context`. With random nonces a key is good for 2³² cookies
-    /// (NIST SP 800-38D 8.3).
-    pub(crate) fn seal(
-        &self,
-        rng: &dyn SecureRandom,
-        context: &[u8],
-        plain: &[u8],
-    ) -> Result<Vec<u8>, NoRandomness> {
-        let mut nonce = [0; NONCE];
+    /// Encrypts `plain` and binds it to `context`. With random nonces a key is good for 2³² cookies (NIST SP 800-38D
+    /// 8.3).
+    pub(crate) fn seal(&self, rng: &dyn SecureRandom, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, NoRandomness> {
+        let mut nonce = [0; aead::NONCE_LEN];
         rng.fill(&mut nonce)?;
         let mut body = plain.to_vec();
         let used = aead::Nonce::assume_unique_for_key(nonce);
-        self.0
-            .seal_in_place_append_tag(used, aead::Aad::from(context), &mut body)
-            .map_err(|_| NoRandomness)?;
-        Ok([nonce.as_slice(), &body].concat())
+        let sealed = self.0.seal_in_place_append_tag(used, aead::Aad::from(context), &mut body);
+        sealed.map(|()| [nonce.as_slice(), &body].concat()).map_err(|_| NoRandomness)
     }
 
     /// Decrypts what [`seal`](Self::seal) made in the same `context`, and nothing else.
     pub(crate) fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        let (nonce, body) = sealed.split_first_chunk::<NONCE>()?;
+        let (nonce, body) = sealed.split_first_chunk()?;
         let nonce = aead::Nonce::assume_unique_for_key(*nonce);
         let mut body = body.to_vec();
         let plain = self.0.open_in_place(nonce, aead::Aad::from(context), &mut body).ok()?.len();

@@ -1,5 +1,8 @@
 //! XML signatures in the one shape that SAML allows (SAML Core 5.4).
 
+#[cfg(test)]
+#[path = "../../tests/unit/corpus_dsig.rs"]
+mod corpus;
 mod sign;
 mod signed_info;
 
@@ -8,12 +11,9 @@ use std::time::Duration;
 pub(crate) use sign::{Placement, SignatureStyle, sign_element};
 use signed_info::SignedInfo;
 
-use crate::crypto::{
-    Certificate, SignatureMethod, digest, digests_equal, thumbprint_of_base64,
-    verify as verify_bytes,
-};
+use crate::crypto::{self, Certificate, digest, thumbprint_of_base64};
 use crate::encoding::{Quoted, base64_decode};
-use crate::time::{Outside, UnixTime};
+use crate::time::UnixTime;
 use crate::xml::{Element, XmlError, canonicalize};
 
 /// The namespace of XML Signature.
@@ -22,8 +22,8 @@ pub(crate) const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// Longest signature that an allowed key makes: RSA with 8192 bits.
 const SIGNATURE_LIMIT: usize = 1024;
 
-/// The keys of one identity provider, at least one. The message never adds to them: `KeyInfo` is
-/// not read for a verdict (CVE-2023-48703, CVE-2024-32962).
+/// The keys of one identity provider, at least one. The message never adds to them: `KeyInfo` is not read for a verdict
+/// (CVE-2023-48703, CVE-2024-32962).
 #[derive(Clone, Debug)]
 pub(crate) struct TrustedKeys(Vec<Certificate>);
 
@@ -42,13 +42,13 @@ impl TrustedKeys {
     }
 }
 
-/// What a verifier may accept beyond the rule. Everything is off by default.
+/// What a verifier may accept beyond the rule: by default, nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Leniency {
     /// SHA-1 as signature and digest algorithm. Collisions are practical since 2017.
     pub(crate) sha1: bool,
-    /// Certificates outside their dates. Entra goes on signing with an expired one, but its
-    /// application gallery demands that it is refused.
+    /// Certificates outside their dates. Entra goes on signing with an expired one, but its application gallery demands
+    /// that it is refused.
     pub(crate) expired_certificates: bool,
 }
 
@@ -60,10 +60,10 @@ pub(crate) struct Policy {
     pub(crate) leniency: Leniency,
 }
 
-/// The octets that a trusted key has signed, and which key it was.
+/// The octets that a trusted key has signed, and which key it was. Only [`verify`] makes one.
 ///
-/// Only [`verify`] makes one. Whoever wants to read a signed element reads these octets anew; nobody
-/// goes back to the document that they came from, so there is no other element to be fooled by.
+/// Whoever wants to read a signed element reads these octets anew; nobody goes back to the document that they came
+/// from, so there is no other element to be fooled by.
 #[derive(Debug)]
 pub(crate) struct Signed {
     octets: String,
@@ -82,82 +82,50 @@ impl Signed {
     }
 }
 
-/// Why no trusted key vouches for the element.
+/// Why no trusted key vouches for the element. Thumbprints are SHA-256, of certificates.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DsigError {
-    /// There is no signature on the element.
-    #[error("{element} has no signature")]
-    Missing {
-        /// The element that should be signed.
-        element: Quoted,
-    },
+    /// There is no signature on this element.
+    #[error("{0} has no signature")]
+    Missing(Quoted),
     /// The signature is not of the one shape that SAML allows.
     #[error("the signature has a shape that SAML does not allow: {0}")]
     Shape(#[from] XmlError),
-    /// An algorithm that is unknown, unsafe, or has no place in SAML.
-    #[error("the signature names {algorithm} as {role}, which is not allowed")]
-    Algorithm {
-        /// What it is for: signature, digest, canonicalization or transform.
-        role: &'static str,
-        /// Its URI.
-        algorithm: Quoted,
-    },
-    /// SHA-1, which is allowed only where an administrator says so.
-    #[error("the signature uses SHA-1 ({algorithm}); SHA-256 is wanted")]
-    Sha1 {
-        /// The URI that names it.
-        algorithm: Quoted,
-    },
-    /// There is not exactly one reference, or it does not refer to the parent by its ID.
+    /// An algorithm that is unknown, unsafe, or has no place in SAML: what it is for, and its URI.
+    #[error("the signature names {1} as {0}, which is not allowed")]
+    Algorithm(&'static str, Quoted),
+    /// SHA-1, by this URI, which is allowed only where an administrator says so.
+    #[error("the signature uses SHA-1 ({0}); SHA-256 is wanted")]
+    Sha1(Quoted),
+    /// The signature refers to this, not to the element that it stands in by its ID.
+    #[error("the signature refers to {0}; it must refer once, to the element that it stands in")]
+    Reference(Quoted),
+    /// No trusted key made the signature: the thumbprint that the message encloses, which proves nothing, and those
+    /// that we trust.
     #[error(
-        "the signature refers to {found}; it must refer once, to the element that it stands in"
+        "the signature was made by a key that is not trusted ({}); trusted are {}",
+        offered(.0.as_deref()), .1.join(", ")
     )]
-    Reference {
-        /// What it refers to.
-        found: Quoted,
-    },
-    /// No trusted key made the signature.
-    #[error("the signature was made by a key that is not trusted ({}); trusted are {}", offered(.found.as_deref()), .trusted.join(", "))]
-    UnknownKey {
-        /// SHA-256 thumbprint of the certificate that the message encloses. It proves nothing.
-        found: Option<Box<str>>,
-        /// SHA-256 thumbprints of the certificates that we trust.
-        trusted: Vec<Box<str>>,
-    },
-    /// The message encloses a trusted certificate, but the signature does not verify with it.
+    UnknownKey(Option<Box<str>>, Vec<Box<str>>),
+    /// The message encloses the certificate with this thumbprint, which is trusted, but the signature does not verify
+    /// with it.
     #[error(
-        "the signature is broken, though it claims the trusted key {thumbprint}: the message was changed after signing"
+        "the signature is broken, though it claims the trusted key {0}: the message was changed \
+         after signing"
     )]
-    BadSignature {
-        /// SHA-256 thumbprint of that certificate.
-        thumbprint: Box<str>,
-    },
-    /// A trusted key made the signature, but its certificate is outside its dates.
-    #[error(
-        "the signature was made with the certificate {thumbprint}, which is valid from {not_before} to {not_after}; it is {now}"
-    )]
-    CertificateNotValid {
-        /// SHA-256 thumbprint.
-        thumbprint: Box<str>,
-        /// First second of its validity.
-        not_before: UnixTime,
-        /// Last second of its validity.
-        not_after: UnixTime,
-        /// When it was judged.
-        now: UnixTime,
-    },
-    /// The signature is good, but the element is not what was signed.
-    #[error("{element} was changed after it was signed")]
-    DigestMismatch {
-        /// The element.
-        element: Quoted,
-    },
+    BadSignature(Box<str>),
+    /// A trusted key made the signature, but its certificate is outside its dates: the thumbprint, the first and last
+    /// second of its validity, and when it was judged.
+    #[error("the signature was made with the certificate {0}, which is valid from {1} to {2}; it is {3}")]
+    CertificateNotValid(Box<str>, UnixTime, UnixTime, UnixTime),
+    /// The signature is good, but this element is not what was signed.
+    #[error("{0} was changed after it was signed")]
+    DigestMismatch(Quoted),
 }
 
 fn offered(thumbprint: Option<&str>) -> String {
-    thumbprint
-        .map_or_else(|| "it encloses no certificate".into(), |print| format!("it encloses {print}"))
+    thumbprint.map_or_else(|| "it encloses no certificate".into(), |print| format!("it encloses {print}"))
 }
 
 impl DsigError {
@@ -165,15 +133,15 @@ impl DsigError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Missing { .. } => "saml.signature_missing",
+            Self::Missing(_) => "saml.signature_missing",
             Self::Shape(_) => "saml.signature_malformed",
-            Self::Algorithm { .. } => "saml.algorithm_not_allowed",
-            Self::Sha1 { .. } => "saml.sha1_not_allowed",
-            Self::Reference { .. } => "saml.reference_invalid",
-            Self::UnknownKey { .. } => "saml.unknown_signing_key",
-            Self::BadSignature { .. } => "saml.signature_invalid",
-            Self::CertificateNotValid { .. } => "saml.certificate_not_valid",
-            Self::DigestMismatch { .. } => "saml.digest_mismatch",
+            Self::Algorithm(..) => "saml.algorithm_not_allowed",
+            Self::Sha1(_) => "saml.sha1_not_allowed",
+            Self::Reference(_) => "saml.reference_invalid",
+            Self::UnknownKey(..) => "saml.unknown_signing_key",
+            Self::BadSignature(_) => "saml.signature_invalid",
+            Self::CertificateNotValid(..) => "saml.certificate_not_valid",
+            Self::DigestMismatch(_) => "saml.digest_mismatch",
         }
     }
 }
@@ -183,21 +151,13 @@ pub(crate) fn signature_of(element: Element<'_>) -> Option<Element<'_>> {
     element.elements().find(|child| child.is(DS, "Signature"))
 }
 
-/// Verifies the signature that stands directly inside `element`, and returns what it signs: the
-/// element without that signature.
+/// Verifies the signature that stands directly inside `element`, and returns what it signs: the element without that
+/// signature.
 ///
-/// First the key, then the digest: nothing is hashed for somebody without a key (XML Signature best
-/// practices 2.1). Both steps are here, so that neither can be left out (CVE-2026-49454).
-///
-/// # Errors
-/// When there is no such signature, or no trusted key made it over this very element.
-pub(crate) fn verify(
-    element: Element<'_>,
-    keys: &TrustedKeys,
-    policy: &Policy,
-) -> Result<Signed, DsigError> {
-    let missing = || DsigError::Missing { element: element.quoted() };
-    let signature = signature_of(element).ok_or_else(missing)?;
+/// First the key, then the digest: nothing is hashed for somebody without a key (XML Signature best practices 2.1).
+/// Both steps are here, so that neither can be left out (CVE-2026-49454).
+pub(crate) fn verify(element: Element<'_>, keys: &TrustedKeys, policy: &Policy) -> Result<Signed, DsigError> {
+    let signature = signature_of(element).ok_or_else(|| DsigError::Missing(element.quoted()))?;
     let mut parts = signature.children()?;
     let info_element = parts.one(DS, "SignedInfo")?;
     let value = parts.one(DS, "SignatureValue")?;
@@ -208,55 +168,38 @@ pub(crate) fn verify(
     let info = SignedInfo::read(info_element, element, policy.leniency)?;
     let signature_value = base64_decode(value.text()?, SIGNATURE_LIMIT)
         .map_err(|_| value.invalid("base64Binary of at most 1024 bytes"))?;
-    // A canonical element is a little longer or shorter than what was sent.
     let mut octets = String::with_capacity(1024);
     canonicalize(info_element, None, &info.own_prefixes, &mut octets)?;
-    let certificate = signer(info.method, octets.as_bytes(), &signature_value, keys, policy)
-        .ok_or_else(|| nobody(keys, key_info))?;
+    let certificate =
+        signer(info.method, octets.as_bytes(), &signature_value, keys, policy).ok_or_else(|| nobody(keys, key_info))?;
     in_date(certificate, policy)?;
 
     octets.clear();
     canonicalize(element, Some(signature), &info.prefixes, &mut octets)?;
-    match digests_equal(digest(info.digest_method, octets.as_bytes()).as_ref(), &info.digest) {
+    // Both digests are public, so the time that comparing takes tells nothing.
+    match digest(info.digest_method, octets.as_bytes()).as_ref() == info.digest {
         true => Ok(Signed { octets, certificate: certificate.clone() }),
-        false => Err(DsigError::DigestMismatch { element: element.quoted() }),
+        false => Err(DsigError::DigestMismatch(element.quoted())),
     }
 }
 
-/// The trusted key that made the signature. The order of the keys means nothing, and of several
-/// certificates for the same key, as renewals leave behind, one that is in its dates is taken.
+/// The trusted key that made the signature. The order of the keys means nothing, and of several certificates for the
+/// same key, as renewals leave behind, one that is in its dates is taken.
 fn signer<'k>(
-    method: SignatureMethod,
+    method: crypto::SignatureMethod,
     message: &[u8],
     signature: &[u8],
     keys: &'k TrustedKeys,
     policy: &Policy,
 ) -> Option<&'k Certificate> {
-    let made_it = |key: &&Certificate| verify_bytes(method, key.key(), message, signature);
+    let made_it = |key: &&Certificate| crypto::verify(method, key.key(), message, signature);
     let mut all = keys.0.iter().filter(made_it);
     let first = all.next()?;
     std::iter::once(first).chain(all).find(|key| in_date(key, policy).is_ok()).or(Some(first))
 }
 
-/// Verifies a detached signature, as the Redirect binding has it.
-#[cfg_attr(not(test), expect(dead_code, reason = "for logout, which is signed in the query"))]
-pub(crate) fn verify_detached<'k>(
-    method: SignatureMethod,
-    message: &[u8],
-    signature: &[u8],
-    keys: &'k TrustedKeys,
-    policy: &Policy,
-) -> Result<&'k Certificate, DsigError> {
-    if method.is_sha1() && !policy.leniency.sha1 {
-        return Err(DsigError::Sha1 { algorithm: Quoted::new(method.uri()) });
-    }
-    let certificate =
-        signer(method, message, signature, keys, policy).ok_or_else(|| nobody(keys, None))?;
-    in_date(certificate, policy).map(|()| certificate)
-}
-
-/// Tells an administrator whether a key changed or a message did. The certificate in the message is
-/// looked at only here, after the verdict, and only for its thumbprint.
+/// Tells an administrator whether a key changed or a message did. The certificate in the message is looked at only
+/// here, after the verdict, and only for its thumbprint.
 fn nobody(keys: &TrustedKeys, key_info: Option<Element<'_>>) -> DsigError {
     let found = key_info
         .and_then(|info| info.descendants().find(|inner| inner.is(DS, "X509Certificate")))
@@ -264,22 +207,18 @@ fn nobody(keys: &TrustedKeys, key_info: Option<Element<'_>>) -> DsigError {
         .and_then(thumbprint_of_base64);
     let trusted: Vec<Box<str>> = keys.0.iter().map(|key| key.thumbprint_sha256().into()).collect();
     match found {
-        Some(thumbprint) if trusted.contains(&thumbprint) => DsigError::BadSignature { thumbprint },
-        found => DsigError::UnknownKey { found, trusted },
+        Some(thumbprint) if trusted.contains(&thumbprint) => DsigError::BadSignature(thumbprint),
+        found => DsigError::UnknownKey(found, trusted),
     }
 }
 
 fn in_date(certificate: &Certificate, policy: &Policy) -> Result<(), DsigError> {
-    match certificate.validity().must_hold_at(policy.now, policy.skew) {
-        Err(Outside::TooEarly(_) | Outside::TooLate(_))
-            if !policy.leniency.expired_certificates =>
-        {
-            Err(DsigError::CertificateNotValid {
-                thumbprint: certificate.thumbprint_sha256().into(),
-                not_before: certificate.not_before(),
-                not_after: certificate.not_after(),
-                now: policy.now,
-            })
+    let now = policy.now;
+    match certificate.validity().must_hold_at(now, policy.skew) {
+        Err(_) if !policy.leniency.expired_certificates => {
+            let (start, end) = (certificate.not_before(), certificate.not_after());
+            let thumbprint = certificate.thumbprint_sha256().into();
+            Err(DsigError::CertificateNotValid(thumbprint, start, end, now))
         }
         _ => Ok(()),
     }

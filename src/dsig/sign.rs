@@ -2,7 +2,7 @@
 
 use super::DS;
 use super::signed_info::{ENVELOPED, EXC_C14N};
-use crate::crypto::{Certificate, DigestMethod, NoRandomness, SignatureMethod, SigningKey, digest};
+use crate::crypto::{Certificate, DigestMethod, Method as _, NoRandomness, SignatureMethod, SigningKey, digest};
 use crate::encoding::base64_encode;
 use crate::xml::{Document, Limits, Writer, canonicalize};
 
@@ -25,9 +25,8 @@ pub(crate) enum SignatureStyle {
     DefaultNamespace,
 }
 
-/// Signs the root of `xml`, which must have an `ID`, with RSA-SHA256, and puts the signature into it.
-///
-/// `xml` is a document of our own making. `None` if it is not one that we could read ourselves.
+/// Signs the root of `xml`, a document of our own making, with RSA-SHA256, and puts the signature into it. `None` if we
+/// could not read it ourselves, or it has no `ID`.
 pub(crate) fn sign_element(
     xml: &str,
     placement: Placement,
@@ -35,69 +34,56 @@ pub(crate) fn sign_element(
     key: &SigningKey,
     certificate: &Certificate,
 ) -> Result<Option<String>, NoRandomness> {
-    let Ok(document) = Document::parse_str(xml, &Limits::METADATA) else { return Ok(None) };
-    let root = document.root();
+    let Some((Some(id), octets)) = canonical(xml) else { return Ok(None) };
+    let info = signed_info(&id, digest(DigestMethod::Sha256, octets.as_bytes()).as_ref());
+    let Some((_, octets)) = canonical(&styled(style, &info)) else { return Ok(None) };
+    let signature = signature(&info, &key.sign(octets.as_bytes())?, certificate);
+    Ok(insert(xml, placement, &styled(style, &signature)))
+}
+
+/// The `ID` of the root, and its canonical form.
+fn canonical(xml: &str) -> Option<(Option<String>, String)> {
+    let document = Document::parse_str(xml, &Limits::METADATA).ok()?;
     let mut octets = String::with_capacity(xml.len());
-    let (Some(id), Ok(())) = (root.attribute("ID"), canonicalize(root, None, &[], &mut octets))
-    else {
-        return Ok(None);
-    };
-    let info = signed_info(style, id, digest(DigestMethod::Sha256, octets.as_bytes()).as_ref());
-    let Some(canonical) = canonical_info(&info) else { return Ok(None) };
-    let value = key.sign(canonical.as_bytes())?;
-    let signature = signature(style, &info, &value, certificate);
-    Ok(insert(xml, placement, &signature))
+    canonicalize(document.root(), None, &[], &mut octets).ok()?;
+    Some((document.root().attribute("ID").map(Into::into), octets))
 }
 
-fn name(style: SignatureStyle, prefixed: &'static str) -> &'static str {
+/// Only names have a colon after `ds`; no value of a signature has.
+fn styled(style: SignatureStyle, signature: &str) -> String {
     match style {
-        SignatureStyle::Prefixed => prefixed,
-        SignatureStyle::DefaultNamespace => prefixed.strip_prefix("ds:").unwrap_or(prefixed),
-    }
-}
-
-fn xmlns(style: SignatureStyle) -> &'static str {
-    match style {
-        SignatureStyle::Prefixed => "xmlns:ds",
-        SignatureStyle::DefaultNamespace => "xmlns",
+        SignatureStyle::Prefixed => signature.into(),
+        SignatureStyle::DefaultNamespace => signature.replace("ds:", "").replace("xmlns:ds=", "xmlns="),
     }
 }
 
 /// Declares its namespace itself, so that it can be canonicalized on its own.
-fn signed_info(style: SignatureStyle, id: &str, digest: &[u8]) -> String {
+fn signed_info(id: &str, digest: &[u8]) -> String {
     let mut out = Writer::new();
-    let n = |prefixed| name(style, prefixed);
     let algorithm = |out: &mut Writer, element, uri: &str| {
-        out.start(n(element)).attribute("Algorithm", uri).end();
+        out.start(element).attribute("Algorithm", uri).end();
     };
-    out.start(n("ds:SignedInfo")).attribute(xmlns(style), DS);
+    out.start("ds:SignedInfo").attribute("xmlns:ds", DS);
     algorithm(&mut out, "ds:CanonicalizationMethod", EXC_C14N);
     algorithm(&mut out, "ds:SignatureMethod", SignatureMethod::RsaSha256.uri());
-    out.start(n("ds:Reference")).attribute("URI", &format!("#{id}"));
-    out.start(n("ds:Transforms"));
+    out.start("ds:Reference").attribute("URI", &format!("#{id}"));
+    out.start("ds:Transforms");
     algorithm(&mut out, "ds:Transform", ENVELOPED);
     algorithm(&mut out, "ds:Transform", EXC_C14N);
     out.end();
     algorithm(&mut out, "ds:DigestMethod", DigestMethod::Sha256.uri());
-    out.leaf(n("ds:DigestValue"), &base64_encode(digest));
+    out.leaf("ds:DigestValue", &base64_encode(digest));
     out.finish()
 }
 
-fn canonical_info(info: &str) -> Option<String> {
-    let document = Document::parse_str(info, &Limits::MESSAGE).ok()?;
-    let mut octets = String::with_capacity(info.len());
-    canonicalize(document.root(), None, &[], &mut octets).ok().map(|()| octets)
-}
-
-fn signature(style: SignatureStyle, info: &str, value: &[u8], certificate: &Certificate) -> String {
+fn signature(info: &str, value: &[u8], certificate: &Certificate) -> String {
     let mut out = Writer::new();
-    let n = |prefixed| name(style, prefixed);
-    out.start(n("ds:Signature")).attribute(xmlns(style), DS);
+    out.start("ds:Signature").attribute("xmlns:ds", DS);
     // The namespace is in scope already; the canonical form is the same without the declaration.
-    out.element(&info.replacen(&format!(" {}=\"{DS}\"", xmlns(style)), "", 1));
-    out.leaf(n("ds:SignatureValue"), &base64_encode(value));
-    out.start(n("ds:KeyInfo")).start(n("ds:X509Data"));
-    out.leaf(n("ds:X509Certificate"), &certificate.to_base64());
+    out.element(&info.replacen(&format!(" xmlns:ds=\"{DS}\""), "", 1));
+    out.leaf("ds:SignatureValue", &base64_encode(value));
+    out.start("ds:KeyInfo").start("ds:X509Data");
+    out.leaf("ds:X509Certificate", &certificate.to_base64());
     out.finish()
 }
 

@@ -1,8 +1,8 @@
 //! `SignedInfo` as a type: one reference, two transforms, known algorithms.
 
 use super::{DS, DsigError, Leniency};
-use crate::crypto::{DigestMethod, SignatureMethod};
-use crate::encoding::{Quoted, base64_decode};
+use crate::crypto::{DigestMethod, Method, SignatureMethod};
+use crate::encoding::{Quoted, XML_SPACE, base64_decode};
 use crate::xml::{Element, XmlError};
 
 /// Exclusive canonicalization without comments: the algorithm, and the namespace of its parameter.
@@ -12,8 +12,8 @@ pub(super) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-
 /// More prefixes than a list has ever had; Okta sends one (`xs`).
 const MAX_PREFIXES: usize = 32;
 
-/// What a signature says it signs, and how. If this exists, nothing is left to check in it: there is
-/// one reference, to the parent, through the enveloped-signature transform and exclusive C14N.
+/// What a signature says it signs, and how. Nothing is left to check in it: there is one reference, to the parent,
+/// through the enveloped-signature transform and exclusive C14N.
 #[derive(Debug)]
 pub(super) struct SignedInfo<'d> {
     pub(super) method: SignatureMethod,
@@ -27,15 +27,10 @@ pub(super) struct SignedInfo<'d> {
 
 impl<'d> SignedInfo<'d> {
     /// Reads `SignedInfo` (XML Signature 4.4) in a signature whose parent is `signed`.
-    pub(super) fn read(
-        element: Element<'d>,
-        signed: Element<'d>,
-        leniency: Leniency,
-    ) -> Result<Self, DsigError> {
+    pub(super) fn read(element: Element<'d>, signed: Element<'d>, leniency: Leniency) -> Result<Self, DsigError> {
         let mut parts = element.children()?;
-        let own_prefixes =
-            exclusive_c14n(parts.one(DS, "CanonicalizationMethod")?, "canonicalization")?;
-        let method = signature_method(parts.one(DS, "SignatureMethod")?, leniency)?;
+        let own_prefixes = exclusive_c14n(parts.one(DS, "CanonicalizationMethod")?, "canonicalization")?;
+        let method = allowed(parts.one(DS, "SignatureMethod")?, "signature method", leniency)?;
         let reference = parts.one(DS, "Reference")?;
         // A second reference is where other data hide (CVE-2025-29774, CVE-2026-33487).
         parts.end()?;
@@ -43,29 +38,27 @@ impl<'d> SignedInfo<'d> {
 
         let mut parts = reference.children()?;
         let prefixes = transforms(parts.one(DS, "Transforms")?)?;
-        let digest_method = digest_method(parts.one(DS, "DigestMethod")?, leniency)?;
+        let digest_method = allowed(parts.one(DS, "DigestMethod")?, "digest method", leniency)?;
         let value = parts.one(DS, "DigestValue")?;
         parts.end()?;
-        let digest = base64_decode(value.text()?, 64)
-            .map_err(|_| value.invalid("base64Binary of at most 64 bytes"))?;
+        let digest = base64_decode(value.text()?, 64).map_err(|_| value.invalid("base64Binary of at most 64 bytes"))?;
         Ok(Self { method, digest_method, digest, prefixes, own_prefixes })
     }
 }
 
-/// SAML Core 5.4.2: the one reference is `#` and the ID of the element that the signature stands in.
-/// Compared, never looked up: so duplicate IDs, XPointers, URLs and files have nobody to resolve
-/// them (CVE-2024-8698, CVE-2015-20108).
+/// SAML Core 5.4.2: the one reference is `#` and the ID of the element that holds the signature. Compared, never looked
+/// up: so duplicate IDs, `XPointer`s, URLs and files have nobody to resolve them (CVE-2024-8698, CVE-2015-20108).
 fn refers_to(reference: Element<'_>, signed: Element<'_>) -> Result<(), DsigError> {
     let uri = reference.attribute("URI");
     let id = signed.required("ID")?;
     match uri.and_then(|uri| uri.strip_prefix('#')) {
         Some(found) if found == id && !id.is_empty() => Ok(()),
-        _ => Err(DsigError::Reference { found: Quoted::new(uri.unwrap_or("nothing")) }),
+        _ => Err(DsigError::Reference(Quoted::new(uri.unwrap_or("nothing")))),
     }
 }
 
-/// SAML Core 5.4.4: enveloped-signature, then exclusive C14N; nothing else, in no other order. What
-/// is not in this list has no code here: no XSLT, no XPath (CVE-2022-47966, GHSA-7mf5-fjj8-mvjc).
+/// SAML Core 5.4.4: enveloped-signature, then exclusive C14N; nothing else, in no other order. What is not in this list
+/// has no code here: no XSLT, no `XPath` (CVE-2022-47966, GHSA-7mf5-fjj8-mvjc).
 fn transforms(element: Element<'_>) -> Result<Vec<&str>, DsigError> {
     let mut parts = element.children()?;
     let enveloped = parts.one(DS, "Transform")?;
@@ -92,39 +85,22 @@ fn exclusive_c14n<'d>(element: Element<'d>, role: &'static str) -> Result<Vec<&'
         None => "",
     };
     parts.end()?;
-    let prefixes: Vec<&str> =
-        list.split([' ', '\t', '\r', '\n']).filter(|prefix| !prefix.is_empty()).collect();
+    let prefixes: Vec<&str> = list.split(XML_SPACE).filter(|name| !name.is_empty()).collect();
     match prefixes.len() <= MAX_PREFIXES {
         true => Ok(prefixes),
-        false => Err(XmlError::TooMuch { what: "prefixes", limit: MAX_PREFIXES }.into()),
+        false => Err(XmlError::TooMuch("prefixes", MAX_PREFIXES).into()),
     }
 }
 
-fn signature_method(
-    element: Element<'_>,
-    leniency: Leniency,
-) -> Result<SignatureMethod, DsigError> {
-    let uri = algorithm(element)?;
-    // No HMACOutputLength or other parameters (CVE-2009-0217).
-    element.children()?.end()?;
-    match SignatureMethod::from_uri(uri) {
-        Some(method) if method.is_sha1() && !leniency.sha1 => {
-            Err(DsigError::Sha1 { algorithm: Quoted::new(uri) })
-        }
-        Some(method) => Ok(method),
-        None => Err(not_allowed("signature method", uri)),
-    }
-}
-
-fn digest_method(element: Element<'_>, leniency: Leniency) -> Result<DigestMethod, DsigError> {
+/// The method that an element names, if it is known and, where it is SHA-1, allowed. Parameters are refused: no
+/// `HMACOutputLength` (CVE-2009-0217).
+fn allowed<T: Method>(element: Element<'_>, role: &'static str, leniency: Leniency) -> Result<T, DsigError> {
     let uri = algorithm(element)?;
     element.children()?.end()?;
-    match DigestMethod::from_uri(uri) {
-        Some(method) if method.is_sha1() && !leniency.sha1 => {
-            Err(DsigError::Sha1 { algorithm: Quoted::new(uri) })
-        }
+    match T::from_uri(uri) {
+        Some(method) if method == T::SHA1 && !leniency.sha1 => Err(DsigError::Sha1(Quoted::new(uri))),
         Some(method) => Ok(method),
-        None => Err(not_allowed("digest method", uri)),
+        None => Err(not_allowed(role, uri)),
     }
 }
 
@@ -133,5 +109,5 @@ fn algorithm(element: Element<'_>) -> Result<&str, XmlError> {
 }
 
 fn not_allowed(role: &'static str, algorithm: &str) -> DsigError {
-    DsigError::Algorithm { role, algorithm: Quoted::new(algorithm) }
+    DsigError::Algorithm(role, Quoted::new(algorithm))
 }

@@ -2,15 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::fmt;
 
 use crate::encoding::Quoted;
 use crate::mapping::{Rule, Source};
 use crate::saml::Attributes;
 
-/// Rules that cannot be used.
+/// Rules that cannot be used: none or too many, two for one field, or one that cannot be applied.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the mapping cannot be used: {}{reason}", prefix(.field.as_ref()))]
+#[error("the mapping cannot be used: {}{reason}",
+    .field.as_ref().map_or_else(String::new, |field| format!("rule for {field}: ")))]
 #[non_exhaustive]
 pub struct InvalidMapping {
     /// The field whose rule is wrong; `None` if it is the rules as a whole.
@@ -25,31 +25,19 @@ impl InvalidMapping {
     pub const fn code(&self) -> &'static str {
         "mapping.invalid_rules"
     }
-
-    pub(super) fn of_file(reason: &'static str) -> Self {
-        Self { field: None, reason }
-    }
-
-    pub(super) fn of_rule(rule: &Rule, reason: &'static str) -> Self {
-        Self { field: Some(Quoted::new(&rule.field)), reason }
-    }
 }
 
-fn prefix(field: Option<&Quoted>) -> String {
-    field.map_or_else(String::new, |field| format!("rule for {field}: "))
-}
-
-/// The claims do not fill the fields: everything that is wrong, and the names of what came. Never a
-/// value.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// The claims do not fill the fields: all that is wrong, and the names of what came. Never a value.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{}; {count} attributes received: {}", listed(.problems, "; "), listed(.received, ", "))]
 #[non_exhaustive]
 pub struct MappingError {
     /// One problem a field, the highest kind first. Never empty.
     pub problems: Vec<Problem>,
     /// The names of the attributes that came, each once and at most 40 of them.
     pub received: Vec<Quoted>,
-    /// How many names are not listed.
-    pub more: usize,
+    /// How many names came.
+    pub count: usize,
 }
 
 /// Entra sends nine attributes by default; more than these would not be read in one line.
@@ -59,38 +47,24 @@ impl MappingError {
     /// The code of the first problem. It never changes.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.problems.first().map_or("mapping.missing", |problem| problem.kind.code())
+        match self.problems.first().map(|problem| problem.kind) {
+            Some(ProblemKind::GroupsOverage) => "mapping.groups_overage",
+            Some(ProblemKind::Ambiguous(_)) => "mapping.ambiguous",
+            _ => "mapping.missing",
+        }
     }
 
     pub(super) fn new(mut problems: Vec<Problem>, attributes: &Attributes) -> Self {
         problems.sort_by_key(|problem| Reverse(problem.kind));
         let names: BTreeSet<_> = attributes.iter().map(|a| a.name()).collect();
-        let received: Vec<_> =
-            names.iter().take(MAX_RECEIVED).map(|name| Quoted::new(name)).collect();
-        Self { problems, more: names.len() - received.len(), received }
+        let received: Vec<_> = names.iter().copied().take(MAX_RECEIVED).map(Quoted::new).collect();
+        Self { problems, received, count: names.len() }
     }
 }
-
-impl fmt::Display for MappingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
-            write!(f, "{problem}; ")?;
-        }
-        match self.received.is_empty() {
-            true => f.write_str("no attributes were received")?,
-            false => write!(f, "received were {}", listed(&self.received, ", "))?,
-        }
-        match self.more {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
-    }
-}
-
-impl std::error::Error for MappingError {}
 
 /// One field that could not be filled.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{field} {kind} from {}", listed(.wanted, " or "))]
 #[non_exhaustive]
 pub struct Problem {
     /// The field.
@@ -108,62 +82,34 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (field, wanted) = (&self.field, listed(&self.wanted, " or "));
-        match self.kind {
-            ProblemKind::Missing => write!(f, "{field} needs a value, and {wanted} has none"),
-            ProblemKind::Unmatched => {
-                write!(f, "{field} needs a value that its table knows, and {wanted} has none")
-            }
-            ProblemKind::Ambiguous { count } => {
-                write!(f, "{field} takes one value, and {wanted} has {count}")
-            }
-            ProblemKind::GroupsOverage => {
-                write!(f, "{field} needs all groups, and Entra left them out as too many")
-            }
-        }
-    }
-}
-
 /// Why a field could not be filled, from the plainest to the one that explains the most.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProblemKind {
     /// No source has a value.
+    #[error("needs a value and gets none")]
     Missing,
     /// Values came, and the rule's table has none of them.
+    #[error("needs a value that its table knows and gets none")]
     Unmatched,
-    /// There are several values for a field of one.
-    Ambiguous {
-        /// How many.
-        count: usize,
-    },
+    /// So many values came for a field of one.
+    #[error("takes one value and gets {0}")]
+    Ambiguous(usize),
     /// Entra sent `groups.link` in place of the groups.
+    #[error("needs all groups, which Entra left out as too many,")]
     GroupsOverage,
-}
-
-impl ProblemKind {
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Missing | Self::Unmatched => "mapping.missing",
-            Self::Ambiguous { .. } => "mapping.ambiguous",
-            Self::GroupsOverage => "mapping.groups_overage",
-        }
-    }
 }
 
 /// The names that a source looks for; a constant is always there.
 fn names(source: &Source) -> Vec<&str> {
     match source {
-        Source::Name(name) | Source::FriendlyName(name) => vec![name],
+        Source::Name(name) | Source::FriendlyName(name) | Source::Groups(name) => vec![name],
         Source::NameId => vec!["NameID"],
         Source::Constant(_) => Vec::new(),
-        Source::Template { with, .. } => with.values().flat_map(names).collect(),
-        Source::Groups { claim, .. } => vec![claim],
+        Source::Joined(parts) => parts.iter().flat_map(names).collect(),
     }
 }
 
-fn listed(names: &[Quoted], between: &str) -> String {
-    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
+fn listed<T: ToString>(all: &[T], between: &str) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
 }

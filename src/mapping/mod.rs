@@ -1,19 +1,24 @@
 //! Rules that turn the claims of a login into your own record of a person.
 //!
-//! [`Rules`] are written in Rust or, with the feature `serde`, in a file; [`Rules::build`] checks them
-//! once, when your program starts. [`Mapping::apply`] then fills the fields at each login, and reports
-//! everything that is missing at once. It never guesses: a field of one value that gets two is an
-//! error, and so are groups that Entra left out because there are too many.
+//! [`Rules`] are written in Rust or, with the feature `serde`, in a file, and checked once, when your
+//! program starts and makes a [`Mapping`] of them. [`Mapping::apply`] then fills the fields at each login, and reports
+//! everything that is missing at once. It never guesses: a field of one value that gets two is an error, and so are
+//! groups that Entra left out because there are too many.
 //!
 //! ```
 //! use entra_sso::entra::claims;
-//! use entra_sso::mapping::{Preset, Rule, Rules, Source, Table};
+//! use entra_sso::mapping::{Mapping, Preset, Rule, Rules, Source};
 //!
-//! let admins = Table::new([("5d0f2c11-0a1b-4c5d-8e9f-000000000003", "admin")]).ignore_case();
-//! let mapping = Rules::from(Preset::Entra)
-//!     .required("email", &[claims::EMAIL])
-//!     .rule(Rule::new("roles", [Source::groups()]).many().or("member").through(admins))
-//!     .build()?;
+//! let roles = Rule {
+//!     field: "roles".into(),
+//!     from: vec![Source::Groups(claims::GROUPS.into())],
+//!     many: true,
+//!     default: Some("member".into()),
+//!     table: Some([("5d0f2c11-0a1b-4c5d-8e9f-000000000003".into(), "admin".into())].into()),
+//!     ignore_case: true,
+//!     ..Rule::default()
+//! };
+//! let mapping = Mapping::try_from(Rules { preset: Some(Preset::Entra), rules: vec![roles] })?;
 //! # Ok::<(), entra_sso::mapping::InvalidMapping>(())
 //! ```
 //!
@@ -21,18 +26,12 @@
 //!
 //! ```toml
 //! preset = "entra"
-//!
-//! [[rule]]
-//! field = "email"
-//! from = [{ name = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress" }]
-//!
 //! [[rule]]
 //! field = "roles"
-//! from = [{ groups = {} }]
+//! from = [{ groups = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups" }]
 //! many = true
-//! presence = { default = "member" }
-//! [rule.table]
-//! values = { "5d0f2c11-0a1b-4c5d-8e9f-000000000003" = "admin" }
+//! default = "member"
+//! table = { "5d0f2c11-0a1b-4c5d-8e9f-000000000003" = "admin" }
 //! ignore_case = true
 //! ```
 
@@ -40,22 +39,20 @@ mod error;
 mod preset;
 mod rules;
 #[cfg(test)]
+#[path = "../../tests/unit/mapping.rs"]
 mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::iter;
 
 use crate::entra::{Groups, claims};
 use crate::saml::{Attributes, Claims};
 
 pub use error::{InvalidMapping, MappingError, Problem, ProblemKind};
 pub use preset::Preset;
-pub use rules::{OnOverage, Presence, Rule, Rules, Source, Table};
+pub use rules::{Rule, Rules, Source};
 
-use rules::Part;
-
-/// Rules that were checked; made by [`Rules::build`] or a [`Preset`].
+/// Rules that were checked; made of [`Rules`].
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(try_from = "Rules"))]
 pub struct Mapping {
@@ -66,26 +63,21 @@ impl Mapping {
     /// What Entra sends by default; see [`Preset::Entra`].
     #[must_use]
     pub fn entra() -> Self {
-        Preset::Entra.into()
+        Self { rules: Preset::Entra.rules() }
     }
 
     /// Applies every rule.
     ///
     /// # Errors
-    /// When a field that must have a value gets none, a field of one value gets several, or groups
-    /// were left out; all such fields at once.
+    /// When a field that must have a value gets none, a field of one value gets several, or groups were left out; all
+    /// such fields at once.
     pub fn apply(&self, claims: Claims<'_>) -> Result<Mapped, MappingError> {
         let (mut fields, mut problems) = (Vec::new(), Vec::new());
         for rule in &self.rules {
+            let (name, on_create) = (rule.field.clone(), rule.on_create);
             match rule.apply(claims) {
                 Ok(None) => {}
-                Ok(Some(values)) => {
-                    fields.push(Field {
-                        name: rule.field.clone(),
-                        values,
-                        on_create: rule.on_create,
-                    });
-                }
+                Ok(Some(values)) => fields.push(Field { name, values, on_create }),
                 Err(kind) => problems.push(Problem::new(rule, kind)),
             }
         }
@@ -96,55 +88,29 @@ impl Mapping {
     }
 }
 
-impl From<Preset> for Mapping {
-    fn from(preset: Preset) -> Self {
-        Self { rules: preset.rules() }
-    }
-}
-
-impl TryFrom<Rules> for Mapping {
-    type Error = InvalidMapping;
-
-    fn try_from(rules: Rules) -> Result<Self, InvalidMapping> {
-        rules.build()
-    }
-}
-
-/// The fields of one person, in the order of the rules.
-///
-/// Two of them can be compared, to see what changed since the last login.
+/// What is known of one person. Two can be compared, to see what changed since the last login.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Mapped {
-    fields: Vec<Field>,
+    /// The fields that were filled, in the order of the rules.
+    pub fields: Vec<Field>,
 }
 
 impl Mapped {
     /// The value of a field: `None` if it was left out or has not exactly one value.
     #[must_use]
     pub fn one(&self, field: &str) -> Option<&str> {
-        match self.many(field) {
+        match self.field(field)?.values.as_slice() {
             [value] => Some(value),
             _ => None,
         }
     }
 
-    /// The values of a field: empty also if it was left out, which [`field`](Self::field) tells apart.
-    #[must_use]
-    pub fn many(&self, field: &str) -> &[String] {
-        self.field(field).map_or(&[], |field| &field.values)
-    }
-
-    /// A field by name. `None` means that nothing was said about it: keep what you have. A field
-    /// with no values means that there are none: remove what you have.
+    /// A field by name. `None` means that nothing was said about it: keep what you have. A field with no values means
+    /// that there are none: remove what you have.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.iter().find(|field| field.name == name)
-    }
-
-    /// All fields that were filled.
-    #[must_use]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Field> {
-        self.fields.iter()
+        self.fields.iter().find(|field| field.name == name)
     }
 }
 
@@ -173,97 +139,78 @@ type Found = Result<Option<Vec<String>>, ProblemKind>;
 impl Rule {
     /// The values of the field; `None` if it is left out.
     fn apply(&self, claims: Claims<'_>) -> Found {
-        let found = self.first_found(claims)?;
-        let said = found.is_some();
-        let found = found.unwrap_or_default();
-        let came = found.len();
-        let values = distinct(found.into_iter().filter_map(|value| self.shape(value)));
-        match (values.len(), &self.presence) {
-            (0, Presence::Required) if came == 0 => Err(ProblemKind::Missing),
-            (0, Presence::Required) => Err(ProblemKind::Unmatched),
-            (0, Presence::Optional) => Ok((self.many && said).then_some(values)),
-            (0, Presence::Default(value)) => Ok(Some(vec![value.clone()])),
-            (count, _) if count > 1 && !self.many => Err(ProblemKind::Ambiguous { count }),
-            _ => Ok(Some(values)),
+        // The first source that says something is taken, even if it then says too much.
+        let mut found = self.from.iter().map(|source| self.read(source, claims));
+        let found = found.find(|found| *found != Ok(None)).unwrap_or(Ok(None))?;
+        let (said, came) = (found.is_some(), found.as_ref().is_some_and(|all| !all.is_empty()));
+        let values = distinct(found.into_iter().flatten().filter_map(|value| self.shape(&value)));
+        match (values.len(), &self.default) {
+            (count @ 2.., _) if !self.many => Err(ProblemKind::Ambiguous(count)),
+            (1.., _) => Ok(Some(values)),
+            (0, Some(default)) => Ok(Some(vec![default.clone()])),
+            (0, None) if self.optional => Ok((self.many && said).then_some(values)),
+            (0, None) if came => Err(ProblemKind::Unmatched),
+            (0, None) => Err(ProblemKind::Missing),
         }
-    }
-
-    /// The first source that says something is taken, even if it then says too much.
-    fn first_found(&self, claims: Claims<'_>) -> Found {
-        let mut found = self.from.iter().map(|source| source.read(claims));
-        found.find(|found| *found != Ok(None)).unwrap_or(Ok(None))
     }
 
     /// Trims, looks up, and lower-cases what is not from the table.
-    fn shape(&self, value: String) -> Option<String> {
-        let value = match self.trim {
-            true => value.trim().to_owned(),
-            false => value,
+    fn shape(&self, value: &str) -> Option<String> {
+        let value = if self.trim { value.trim() } else { value };
+        let kept = || if self.lower_case { value.to_ascii_lowercase() } else { value.to_owned() };
+        let Some(table) = &self.table else { return Some(kept()) };
+        let ours = match self.ignore_case {
+            true => table.iter().find(|(key, _)| key.eq_ignore_ascii_case(value)),
+            false => table.get_key_value(value),
         };
-        let kept = match self.lower_case {
-            true => value.to_ascii_lowercase(),
-            false => value.clone(),
-        };
-        match &self.table {
-            None => Some(kept),
-            Some(table) => table.look_up(&value).or_else(|| table.keep_unmatched.then_some(kept)),
-        }
+        ours.map(|(_, ours)| ours.clone()).or_else(|| self.keep_unmatched.then(kept))
     }
-}
 
-impl Source {
-    fn read(&self, claims: Claims<'_>) -> Found {
+    fn read(&self, source: &Source, claims: Claims<'_>) -> Found {
         let attributes = claims.attributes();
-        match self {
+        match source {
+            Source::Groups(name) => self.read_groups(attributes, name),
             // By any road to this claim, its absence must not pass for membership of nothing.
-            Self::Name(name) if name == claims::GROUPS => {
-                read_groups(attributes, name, OnOverage::Refuse)
-            }
-            Self::Name(name) => Ok(given(attributes.values(name))),
-            Self::FriendlyName(name) => {
+            Source::Name(name) if name == claims::GROUPS => self.read_groups(attributes, name),
+            Source::Name(name) => Ok(given(attributes.values(name))),
+            Source::FriendlyName(name) => {
                 let named = attributes.iter().filter(|a| a.friendly_name() == Some(name));
                 Ok(given(named.flat_map(|attribute| attribute.values())))
             }
-            Self::NameId => Ok(given(iter::once(claims.name_id().value.as_str()))),
-            Self::Constant(value) => Ok(Some(vec![value.clone()])),
-            Self::Template { .. } => self.render(claims),
-            Self::Groups { claim, on_overage } => read_groups(attributes, claim, *on_overage),
+            Source::NameId => Ok(given([claims.name_id().value.as_str()])),
+            Source::Constant(value) => Ok(Some(vec![value.clone()])),
+            Source::Joined(parts) => self.join(parts, claims),
         }
     }
 
-    /// Fills a template in. Says nothing unless each of its parts has a value.
-    fn render(&self, claims: Claims<'_>) -> Found {
-        let mut text = String::new();
-        for part in self.parts().unwrap_or_default() {
-            let values = match part {
-                Part::Text(plain) => vec![plain.to_owned()],
-                Part::Source(source) => distinct(source.read(claims)?.into_iter().flatten()),
-            };
-            match (values.as_slice(), values.len()) {
-                ([], _) => return Ok(None),
-                ([value], _) => text.push_str(value),
-                (_, count) => return Err(ProblemKind::Ambiguous { count }),
+    fn join(&self, parts: &[Source], claims: Claims<'_>) -> Found {
+        let mut joined = String::new();
+        for part in parts {
+            match distinct(self.read(part, claims)?.into_iter().flatten()).as_slice() {
+                [] => return Ok(None),
+                [value] => joined.push_str(value),
+                several => return Err(ProblemKind::Ambiguous(several.len())),
             }
         }
-        Ok(given(iter::once(text.as_str())))
+        Ok(given([joined.as_str()]))
+    }
+
+    fn read_groups(&self, attributes: &Attributes, claim: &str) -> Found {
+        match Groups::named(attributes, claim) {
+            Groups::Present(groups) => Ok(Some(given(groups).unwrap_or_default())),
+            Groups::Overage { .. } if self.empty_on_overage => Ok(Some(Vec::new())),
+            Groups::Overage { .. } => Err(ProblemKind::GroupsOverage),
+            Groups::Absent => Ok(None),
+        }
     }
 }
 
-fn read_groups(attributes: &Attributes, claim: &str, on_overage: OnOverage) -> Found {
-    match (Groups::named(attributes, claim), on_overage) {
-        (Groups::Present(groups), _) => Ok(Some(given(groups.into_iter()).unwrap_or_default())),
-        (Groups::Overage { .. }, OnOverage::Refuse) => Err(ProblemKind::GroupsOverage),
-        (Groups::Overage { .. }, OnOverage::Empty) => Ok(Some(Vec::new())),
-        (Groups::Absent, _) => Ok(None),
-    }
-}
-
-/// Values that hold more than white space. Entra does not send empty claims; others do, for what is
-/// empty in their directory.
-fn given<S: AsRef<str>>(values: impl Iterator<Item = S>) -> Option<Vec<String>> {
-    let said = values.filter(|value| !value.as_ref().trim().is_empty());
-    let values: Vec<_> = said.map(|value| value.as_ref().to_owned()).collect();
-    (!values.is_empty()).then_some(values)
+/// Values that hold more than white space. Entra does not send empty claims; others do, for what is empty in their
+/// directory.
+fn given<'a, I: IntoIterator<Item = &'a str>>(values: I) -> Option<Vec<String>> {
+    let said = values.into_iter().filter(|value| !value.trim().is_empty());
+    let said: Vec<_> = said.map(str::to_owned).collect();
+    (!said.is_empty()).then_some(said)
 }
 
 /// Each value once, where it came first: a repeated value is no second one.

@@ -1,39 +1,26 @@
 //! Reads an assertion out of signed octets.
 
 use super::response::version;
-use super::{Attributes, MessageError, NameId, SAML, SAMLP};
+use super::{Attributes, MessageError, NameId, SAML, SAMLP, XSI, instant};
 use crate::dsig::Signed;
 use crate::encoding::{Quoted, trim_xml};
 use crate::ids::MessageId;
 use crate::time::{UnixTime, Validity};
 use crate::xml::{Children, Document, Element, Limits, XmlError};
 
-/// What the identity provider says of a person (SAML Core 2.3.3). Authentic by construction: its
-/// one constructor takes octets that a trusted key has signed.
+/// What the identity provider says of a person (SAML Core 2.3.3). Authentic by construction: it comes only from octets
+/// that a trusted key has signed.
 #[derive(Clone, Debug)]
 pub struct Assertion {
     id: MessageId,
     issue_instant: UnixTime,
-    pub(crate) issuer: Issuer,
+    /// With its `Format`.
+    pub(crate) issuer: NameId,
     pub(crate) name_id: Option<NameId>,
     pub(crate) confirmations: Vec<SubjectConfirmation>,
     pub(crate) conditions: Option<Conditions>,
     authn_statements: Vec<AuthnStatement>,
     attributes: Attributes,
-}
-
-/// `Issuer`, with its `Format`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Issuer {
-    pub(crate) name: String,
-    pub(crate) format: Option<String>,
-}
-
-impl Issuer {
-    pub(crate) fn read(element: Element<'_>) -> Result<Self, XmlError> {
-        let format = element.attribute("Format").map(str::to_owned);
-        Ok(Self { name: element.text()?.to_owned(), format })
-    }
 }
 
 /// `SubjectConfirmation` with its data (SAML Core 2.4.1.1, 2.4.1.2).
@@ -66,8 +53,7 @@ pub struct AuthnStatement {
     pub session_index: Option<String>,
     /// When our session must end; Entra does not say.
     pub session_not_on_or_after: Option<UnixTime>,
-    /// How. Entra says `Password` even after multi-factor authentication; see
-    /// [`entra::did_mfa`](crate::entra::did_mfa).
+    /// How. Entra says `Password` even after MFA; see [`entra::did_mfa`](crate::entra::did_mfa).
     pub context_class: Option<String>,
 }
 
@@ -83,14 +69,12 @@ impl Assertion {
             return Self::read(root);
         }
         if !root.is(SAMLP, "Response") {
-            return Err(MessageError::UnexpectedMessage { found: root.quoted() });
+            return Err(MessageError::UnexpectedMessage(root.quoted()));
         }
-        let mut assertions = root.elements().filter(|child| child.is(SAML, "Assertion"));
-        match (assertions.next(), assertions.count()) {
-            (Some(only), 0) => Self::read(only),
-            (first, others) => {
-                Err(MessageError::AssertionCount { found: usize::from(first.is_some()) + others })
-            }
+        let assertions = root.elements().filter(|child| child.is(SAML, "Assertion"));
+        match assertions.collect::<Vec<_>>().as_slice() {
+            [only] => Self::read(*only),
+            more => Err(MessageError::AssertionCount(more.len())),
         }
     }
 
@@ -99,82 +83,43 @@ impl Assertion {
         let id = element.required("ID")?.parse().map_err(|_| element.invalid("ID"))?;
         let issue_instant = instant(element, element.required("IssueInstant")?)?;
         let mut parts = element.children()?;
-        let issuer = Issuer::read(parts.one(SAML, "Issuer")?)?;
-        let (name_id, confirmations) = match parts.optional(SAML, "Subject") {
-            Some(subject) => read_subject(subject)?,
-            None => (None, Vec::new()),
-        };
+        let issuer = read_name_id(parts.one(SAML, "Issuer")?)?;
+        let subject = parts.optional(SAML, "Subject").map(read_subject).transpose()?;
+        let (name_id, confirmations) = subject.unwrap_or_default();
         let conditions = parts.optional(SAML, "Conditions").map(read_conditions).transpose()?;
         parts.optional(SAML, "Advice"); // carries no authority (SAML Core 2.6.1): never read
-        let mut assertion = Self {
-            id,
-            issue_instant,
-            issuer,
-            name_id,
-            confirmations,
-            conditions,
-            authn_statements: Vec::with_capacity(1),
-            attributes: Attributes::default(),
-        };
-        assertion.read_statements(parts)?;
-        Ok(assertion)
-    }
-
-    /// Statements come in any order: Entra sends `AttributeStatement` first.
-    fn read_statements(&mut self, mut parts: Children<'_>) -> Result<(), MessageError> {
+        let (mut authn_statements, mut attributes) = (Vec::with_capacity(1), Attributes::default());
         loop {
+            // Statements come in any order: Entra sends `AttributeStatement` first.
             if let Some(statement) = parts.optional(SAML, "AuthnStatement") {
-                self.authn_statements.push(read_authn_statement(statement)?);
+                authn_statements.push(read_authn_statement(statement)?);
             } else if let Some(statement) = parts.optional(SAML, "AttributeStatement") {
-                read_attributes(statement, &mut self.attributes)?;
+                read_attributes(statement, &mut attributes)?;
             } else if parts.optional(SAML, "AuthzDecisionStatement").is_none()
                 && parts.optional(SAML, "Statement").is_none()
             {
-                return Ok(parts.end()?);
+                break parts.end()?;
             }
         }
+        Ok(Self { id, issue_instant, issuer, name_id, confirmations, conditions, authn_statements, attributes })
     }
 
-    /// Its `ID`.
-    #[must_use]
-    pub fn id(&self) -> &MessageId {
-        &self.id
+    getters! {
+        /// Its `ID`.
+        pub fn id(&self) -> &MessageId { &self.id }
+        /// Who made it: the entity ID of the identity provider.
+        pub fn issuer(&self) -> &str { &self.issuer.value }
+        /// When it was made, by the clock of the identity provider.
+        pub fn issue_instant(&self) -> UnixTime { self.issue_instant }
+        /// How and when the person was authenticated; at least one for a login.
+        pub fn authn_statements(&self) -> &[AuthnStatement] { &self.authn_statements }
+        /// The attributes of the person.
+        pub fn attributes(&self) -> &Attributes { &self.attributes }
+        /// Whether it is not to be kept (SAML Core 2.5.1.5). Here each one is used once anyway.
+        pub fn one_time_use(&self) -> bool {
+            self.conditions.as_ref().is_some_and(|conditions| conditions.one_time_use)
+        }
     }
-
-    /// Who made it: the entity ID of the identity provider.
-    #[must_use]
-    pub fn issuer(&self) -> &str {
-        &self.issuer.name
-    }
-
-    /// When it was made, by the clock of the identity provider.
-    #[must_use]
-    pub fn issue_instant(&self) -> UnixTime {
-        self.issue_instant
-    }
-
-    /// How and when the person was authenticated; at least one for a login.
-    #[must_use]
-    pub fn authn_statements(&self) -> &[AuthnStatement] {
-        &self.authn_statements
-    }
-
-    /// The attributes of the person.
-    #[must_use]
-    pub fn attributes(&self) -> &Attributes {
-        &self.attributes
-    }
-
-    /// Whether the identity provider asks that it is not kept (SAML Core 2.5.1.5). Every assertion
-    /// is used once here, with or without this.
-    #[must_use]
-    pub fn one_time_use(&self) -> bool {
-        self.conditions.as_ref().is_some_and(|conditions| conditions.one_time_use)
-    }
-}
-
-fn instant(element: Element<'_>, text: &str) -> Result<UnixTime, XmlError> {
-    trim_xml(text).parse().map_err(|_| element.invalid("dateTime with a time zone"))
 }
 
 fn validity(element: Element<'_>) -> Result<Validity, XmlError> {
@@ -186,10 +131,10 @@ fn owned(element: Element<'_>, attribute: &str) -> Option<String> {
     element.attribute(attribute).map(str::to_owned)
 }
 
+type Subject = (Option<NameId>, Vec<SubjectConfirmation>);
+
 /// SAML Core 2.4.1: one identifier, then confirmations.
-fn read_subject(
-    element: Element<'_>,
-) -> Result<(Option<NameId>, Vec<SubjectConfirmation>), MessageError> {
+fn read_subject(element: Element<'_>) -> Result<Subject, MessageError> {
     let mut parts = element.children()?;
     let name_id = identifier(&mut parts)?.map(read_name_id).transpose()?;
     let mut confirmations = Vec::with_capacity(1);
@@ -203,7 +148,7 @@ fn read_subject(
 /// `NameID`; the other two of SAML Core 2.2 cannot be read.
 fn identifier<'d>(parts: &mut Children<'d>) -> Result<Option<Element<'d>>, MessageError> {
     if let Some(encrypted) = parts.optional(SAML, "EncryptedID") {
-        return Err(MessageError::Encrypted { what: encrypted.quoted() });
+        return Err(MessageError::Encrypted(encrypted.quoted()));
     }
     Ok(parts.optional(SAML, "NameID"))
 }
@@ -231,23 +176,19 @@ fn read_confirmation(element: Element<'_>) -> Result<SubjectConfirmation, Messag
 }
 
 fn read_conditions(element: Element<'_>) -> Result<Conditions, MessageError> {
-    let mut conditions =
-        Conditions { validity: validity(element)?, audiences: Vec::new(), one_time_use: false };
-    let mut parts = element.children()?;
+    let (mut parts, validity) = (element.children()?, validity(element)?);
+    let mut conditions = Conditions { validity, audiences: Vec::new(), one_time_use: false };
+    let unknown = |name| Err(MessageError::UnknownCondition(Quoted::new(name)));
     while let Some(condition) = parts.any() {
         match condition.local_name() {
-            _ if condition.namespace() != SAML => return Err(unknown(condition)),
+            name if condition.namespace() != SAML => return unknown(name),
             "AudienceRestriction" => conditions.audiences.push(read_audiences(condition)?),
             "OneTimeUse" => conditions.one_time_use = true,
             "ProxyRestriction" => {} // binds whoever issues assertions in turn (SAML Core 2.5.1.6)
-            _ => return Err(unknown(condition)),
+            name => return unknown(name),
         }
     }
     Ok(conditions)
-}
-
-fn unknown(condition: Element<'_>) -> MessageError {
-    MessageError::UnknownCondition { found: Quoted::new(condition.local_name()) }
 }
 
 fn read_audiences(element: Element<'_>) -> Result<Vec<String>, XmlError> {
@@ -262,39 +203,56 @@ fn read_audiences(element: Element<'_>) -> Result<Vec<String>, XmlError> {
 fn read_authn_statement(element: Element<'_>) -> Result<AuthnStatement, XmlError> {
     let mut parts = element.children()?;
     parts.optional(SAML, "SubjectLocality");
-    let mut context = parts.one(SAML, "AuthnContext")?.children()?;
+    let context_class = read_context(parts.one(SAML, "AuthnContext")?)?;
     parts.end()?;
-    let class = context.optional(SAML, "AuthnContextClassRef").map(Element::text).transpose()?;
     let end = element.attribute("SessionNotOnOrAfter");
     Ok(AuthnStatement {
         authn_instant: instant(element, element.required("AuthnInstant")?)?,
         session_index: owned(element, "SessionIndex"),
         session_not_on_or_after: end.map(|text| instant(element, text)).transpose()?,
-        context_class: class.map(|text| trim_xml(text).to_owned()),
+        context_class,
     })
+}
+
+/// SAML Core 2.7.2.2: a class, a declaration, or both; then whoever else was asked.
+fn read_context(element: Element<'_>) -> Result<Option<String>, XmlError> {
+    let mut parts = element.children()?;
+    let class = parts.optional(SAML, "AuthnContextClassRef").map(Element::text).transpose()?;
+    let declared = parts.optional(SAML, "AuthnContextDecl");
+    let declared = declared.or_else(|| parts.optional(SAML, "AuthnContextDeclRef"));
+    if class.is_none() && declared.is_none() {
+        parts.one(SAML, "AuthnContextClassRef")?;
+    }
+    while parts.optional(SAML, "AuthenticatingAuthority").is_some() {}
+    parts.end().map(|()| class.map(|text| trim_xml(text).to_owned()))
 }
 
 fn read_attributes(statement: Element<'_>, out: &mut Attributes) -> Result<(), MessageError> {
     let mut parts = statement.children()?;
     while let Some(attribute) = parts.any() {
         if attribute.is(SAML, "EncryptedAttribute") {
-            return Err(MessageError::Encrypted { what: attribute.quoted() });
+            return Err(MessageError::Encrypted(attribute.quoted()));
         }
         if !attribute.is(SAML, "Attribute") {
             let (parent, found) = (statement.quoted(), attribute.quoted());
-            return Err(XmlError::UnexpectedElement { parent, found }.into());
+            return Err(XmlError::UnexpectedElement(parent, found).into());
         }
         let name = attribute.required("Name")?;
         out.push(name, attribute.attribute("NameFormat"), attribute.attribute("FriendlyName"));
         let mut values = attribute.children()?;
         while let Some(value) = values.optional(SAML, "AttributeValue") {
-            // A value made of elements (eduPersonTargetedID has one) is no text: it is passed over.
+            // Elements (as eduPersonTargetedID has) are no text; null is no value (Core 2.7.3.1.1).
             match value.elements().next() {
+                Some(_) => value.children().map(|_| ())?,
+                None if is_nil(value) => value.children()?.end()?,
                 None => out.push_value(value.text()?),
-                Some(_) => drop(value.children()?),
             }
         }
         values.end()?;
     }
     Ok(())
+}
+
+fn is_nil(element: Element<'_>) -> bool {
+    element.attributes().any(|found| matches!(found, (XSI, "nil", "true" | "1")))
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 /// A `NameID`: what the identity provider calls the person (SAML Core 2.2.3).
 ///
-/// Entra writes a user principal name here by default. It can change and be given to somebody else:
-/// key your users by [`entra::UserKey`](crate::entra::UserKey) where you can.
+/// Entra writes a user principal name here by default. It can change and be given to somebody else: key your users by
+/// [`entra::UserKey`](crate::entra::UserKey) where you can.
 #[derive(Clone, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct NameId {
@@ -28,12 +28,7 @@ impl NameId {
     /// A name with the format that the identity provider gave, and no qualifiers.
     #[must_use]
     pub fn new(value: impl Into<String>, format: Option<&str>) -> Self {
-        Self {
-            value: value.into(),
-            format: format.map(str::to_owned),
-            name_qualifier: None,
-            sp_name_qualifier: None,
-        }
+        Self { value: value.into(), format: format.map(str::to_owned), ..Self::nobody() }
     }
 }
 
@@ -44,10 +39,8 @@ impl std::fmt::Debug for NameId {
     }
 }
 
-/// The attributes of a person, in the order of the assertion.
-///
-/// A name may occur several times, and each attribute may have several values: nothing is merged
-/// and nothing wins. `Debug` prints names, never values.
+/// The attributes of a person, in the order of the assertion. A name may come several times, and have several values:
+/// nothing is merged, nothing wins. `Debug` prints names, never values.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Attributes {
     /// Names and values, end to end: one allocation for all.
@@ -66,6 +59,7 @@ struct Entry {
 
 impl Attributes {
     /// All attributes, in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Attribute<'_>> {
         self.entries.iter().map(|entry| Attribute { all: self, entry })
     }
@@ -75,38 +69,21 @@ impl Attributes {
         self.iter().filter(move |attribute| attribute.name() == name).flat_map(|a| a.values())
     }
 
-    /// Whether an attribute with this `Name` came, with or without values.
-    #[must_use]
-    pub fn contains(&self, name: &str) -> bool {
-        self.iter().any(|attribute| attribute.name() == name)
-    }
-
-    /// The single value of the attribute with this `Name`: `None` if there is none, and also if
-    /// there are several, because neither the first nor the last is the right one.
+    /// The single value of the attribute with this `Name`: `None` if there is none, and also if there are several,
+    /// because neither the first nor the last is the right one.
     #[must_use]
     pub fn single(&self, name: &str) -> Option<&str> {
         let mut values = self.values(name);
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// How many attributes there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    pub(crate) fn with_capacity(text: usize, attributes: usize) -> Self {
-        Self {
-            text: String::with_capacity(text),
-            entries: Vec::with_capacity(attributes),
-            values: Vec::with_capacity(attributes),
-        }
+    getters! {
+        /// Whether an attribute with this `Name` came, with or without values.
+        pub fn contains(&self, name: &str) -> bool { self.iter().any(|a| a.name() == name) }
+        /// How many attributes there are.
+        pub fn len(&self) -> usize { self.entries.len() }
+        /// Whether there are none.
+        pub fn is_empty(&self) -> bool { self.entries.is_empty() }
     }
 
     /// Begins an attribute; [`push_value`](Self::push_value) adds to it.
@@ -154,29 +131,24 @@ pub struct Attribute<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    /// `Name`; for Entra the URI of a claim, or whatever the administrator typed.
-    #[must_use]
-    pub fn name(&self) -> &'a str {
-        self.all.text(&self.entry.name)
-    }
-
-    /// `NameFormat`; Entra sends none by default.
-    #[must_use]
-    pub fn name_format(&self) -> Option<&'a str> {
-        self.entry.format.as_ref().map(|range| self.all.text(range))
-    }
-
-    /// `FriendlyName`; Entra sends none.
-    #[must_use]
-    pub fn friendly_name(&self) -> Option<&'a str> {
-        self.entry.friendly_name.as_ref().map(|range| self.all.text(range))
+    getters! {
+        /// `Name`; for Entra the URI of a claim, or whatever the administrator typed.
+        pub fn name(&self) -> &'a str { self.all.text(&self.entry.name) }
+        /// `NameFormat`; Entra sends none by default.
+        pub fn name_format(&self) -> Option<&'a str> {
+            Some(self.all.text(self.entry.format.as_ref()?))
+        }
+        /// `FriendlyName`; Entra sends none.
+        pub fn friendly_name(&self) -> Option<&'a str> {
+            Some(self.all.text(self.entry.friendly_name.as_ref()?))
+        }
     }
 
     /// The text of each `AttributeValue`, in order.
+    #[must_use]
     pub fn values(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
-        let all = self.all;
-        let values = all.values.get(self.entry.values.clone()).unwrap_or_default();
-        values.iter().map(|range| all.text(range))
+        let values = self.all.values.get(self.entry.values.clone()).unwrap_or_default();
+        values.iter().map(|range| self.all.text(range))
     }
 }
 
@@ -201,38 +173,14 @@ impl<'a> Claims<'a> {
         Self { name_id, attributes }
     }
 
-    /// The name of the person.
-    #[must_use]
-    pub fn name_id(&self) -> &'a NameId {
-        self.name_id
-    }
-
-    /// The attributes of the person.
-    #[must_use]
-    pub fn attributes(&self) -> &'a Attributes {
-        self.attributes
+    getters! {
+        /// The name of the person.
+        pub fn name_id(&self) -> &'a NameId { self.name_id }
+        /// The attributes of the person.
+        pub fn attributes(&self) -> &'a Attributes { self.attributes }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn attributes_keep_order_and_repeat() {
-        let mut attributes = Attributes::default();
-        attributes.push("role", None, Some("Role"));
-        attributes.push_value("a");
-        attributes.push_value("b");
-        attributes.push("mail", None, None);
-        attributes.push_value("x@y.example");
-        attributes.push("role", None, None);
-        attributes.push_value("c");
-        assert_eq!(attributes.values("role").collect::<Vec<_>>(), ["a", "b", "c"]);
-        assert_eq!(attributes.single("mail"), Some("x@y.example"));
-        assert_eq!(attributes.single("role"), None);
-        assert_eq!(attributes.single("none"), None);
-        assert_eq!(attributes.iter().map(|a| a.values().len()).collect::<Vec<_>>(), [2, 1, 1]);
-        assert_eq!(format!("{attributes:?}"), r#"["role", "mail", "role"]"#);
-    }
-}
+#[path = "../../tests/unit/attributes.rs"]
+mod tests;

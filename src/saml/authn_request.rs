@@ -5,42 +5,35 @@ use crate::ids::{EndpointUrl, EntityId, MessageId};
 use crate::time::UnixTime;
 use crate::xml::Writer;
 
-/// How strictly [`AuthnRequest::requested_authn_context`] is meant (SAML Core 3.3.2.2.1).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Comparison {
-    /// One of the listed classes. The only one that Entra takes (AADSTS900235).
-    #[default]
-    Exact,
-    /// At least as strong as one of them, as the identity provider ranks them.
-    Minimum,
-    /// Stronger than all of them.
-    Better,
-    /// As strong as possible, but no stronger than one of them.
-    Maximum,
-}
-
-impl Comparison {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-            Self::Minimum => "minimum",
-            Self::Better => "better",
-            Self::Maximum => "maximum",
-        }
+texts! {
+    pub(crate) fn as_str;
+    /// How strictly [`AuthnRequest::requested_authn_context`] is meant (SAML Core 3.3.2.2.1).
+    #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+    #[non_exhaustive]
+    pub enum Comparison {
+        /// One of the listed classes. The only one that Entra takes (AADSTS900235).
+        #[default]
+        Exact = "exact";
+        /// At least as strong as one of them, as the identity provider ranks them.
+        Minimum = "minimum";
+        /// Stronger than all of them.
+        Better = "better";
+        /// As strong as possible, but no stronger than one of them.
+        Maximum = "maximum";
     }
 }
 
-/// What to ask for in one login, beyond "who is this?". The default asks for nothing more, which is
-/// what Entra works best with: it fails people without a password when a context is requested
-/// (AADSTS75011), and a `NameIDPolicy` overrides what the administrator chose.
+/// What to ask for in one login, beyond "who is this?". Entra works best with the default, nothing: it fails people
+/// without a password when a context is requested (AADSTS75011), and a `NameIDPolicy` overrides what the administrator
+/// chose.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct AuthnRequest {
     force_authn: bool,
     is_passive: bool,
     provider_name: Option<String>,
-    name_id_policy: Option<NameIdPolicy>,
+    /// Format and `AllowCreate`.
+    name_id_policy: Option<(String, bool)>,
     contexts: Option<(Comparison, Vec<String>)>,
     scoping: Option<Scoping>,
     subject: Option<NameId>,
@@ -48,18 +41,8 @@ pub struct AuthnRequest {
     domain_hint: Option<String>,
 }
 
-#[derive(Clone, Debug)]
-struct NameIdPolicy {
-    format: String,
-    allow_create: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Scoping {
-    proxy_count: Option<u32>,
-    idp_list: Vec<EntityId>,
-    requester_ids: Vec<EntityId>,
-}
+/// `ProxyCount`, `IDPList` and each `RequesterID`.
+type Scoping = (Option<u32>, Vec<EntityId>, Vec<EntityId>);
 
 /// What every request says, whatever is asked.
 #[derive(Debug)]
@@ -77,35 +60,34 @@ impl AuthnRequest {
         Self::default()
     }
 
-    /// The person must authenticate anew, whatever session there is. The answer is refused if it
-    /// speaks of an earlier authentication.
-    pub fn force_authn(mut self) -> Self {
-        self.force_authn = true;
-        self
+    setters! {
+        /// The person must authenticate anew; an answer about an earlier time is refused.
+        force_authn() { force_authn = true }
+        /// The identity provider must show nothing. Without a session Entra answers AADSTS50058.
+        is_passive() { is_passive = true }
+        /// Our name for people to read. Entra ignores it.
+        provider_name(name: impl Into<String>) { provider_name = Some(name.into()) }
+        /// The kind of `NameID` that we want. For Entra it overrides what the administrator chose; only `persistent`,
+        /// `emailAddress`, `unspecified`, `transient` are known (AADSTS75016).
+        name_id_policy(format: impl Into<String>, allow_create: bool) {
+            name_id_policy = Some((format.into(), allow_create))
+        }
+        /// Which identity providers a proxy may ask, how many proxies there may be, and for whom (SAML Core 3.4.1.2).
+        /// Entra supports none of it.
+        scoping(proxy_count: Option<u32>, idp_list: Vec<EntityId>, requester_ids: Vec<EntityId>) {
+            scoping = Some((proxy_count, idp_list, requester_ids))
+        }
+        /// Whom the answer must be about, in the message itself. Not for Entra, which refuses it (AADSTS900236): use
+        /// [`login_hint`](Self::login_hint).
+        subject(name_id: NameId) { subject = Some(name_id) }
+        /// Fills in the user name on Entra's page: a query parameter beside the message.
+        login_hint(hint: impl Into<String>) { login_hint = Some(hint.into()) }
+        /// Leads straight to the home realm of this domain: a query parameter, like `whr`.
+        domain_hint(hint: impl Into<String>) { domain_hint = Some(hint.into()) }
     }
 
-    /// The identity provider must not show anything. Without a session Entra answers AADSTS50058.
-    pub fn is_passive(mut self) -> Self {
-        self.is_passive = true;
-        self
-    }
-
-    /// Our name for people to read. Entra ignores it.
-    pub fn provider_name(mut self, name: impl Into<String>) -> Self {
-        self.provider_name = Some(name.into());
-        self
-    }
-
-    /// The kind of `NameID` that we want. For Entra it overrides what the administrator chose, and
-    /// only `persistent`, `emailAddress`, `unspecified` and `transient` are known (AADSTS75016).
-    pub fn name_id_policy(mut self, format: impl Into<String>, allow_create: bool) -> Self {
-        self.name_id_policy = Some(NameIdPolicy { format: format.into(), allow_create });
-        self
-    }
-
-    /// How the person must authenticate: classes such as
-    /// `urn:oasis:names:tc:SAML:2.0:ac:classes:X509`. With [`Comparison::Exact`] the answer is
-    /// refused unless it names one of them. See the warning above about Entra.
+    /// How the person must authenticate: classes such as `urn:oasis:names:tc:SAML:2.0:ac:classes:X509`. With
+    /// [`Comparison::Exact`] the answer is refused unless it names one of them. See the warning above about Entra.
     pub fn requested_authn_context<S: Into<String>>(
         mut self,
         comparison: Comparison,
@@ -116,80 +98,43 @@ impl AuthnRequest {
         self
     }
 
-    /// Which identity providers a proxy may ask, how many proxies there may be, and for whom
-    /// (SAML Core 3.4.1.2). Entra supports none of it.
-    pub fn scoping(
-        mut self,
-        proxy_count: Option<u32>,
-        idp_list: Vec<EntityId>,
-        requester_ids: Vec<EntityId>,
-    ) -> Self {
-        self.scoping = Some(Scoping { proxy_count, idp_list, requester_ids });
-        self
-    }
-
-    /// Whom the answer must be about, in the message itself. Not for Entra, which refuses it
-    /// (AADSTS900236): use [`login_hint`](Self::login_hint).
-    pub fn subject(mut self, name_id: NameId) -> Self {
-        self.subject = Some(name_id);
-        self
-    }
-
-    /// Fills in the user name on Entra's page: a query parameter beside the message.
-    pub fn login_hint(mut self, hint: impl Into<String>) -> Self {
-        self.login_hint = Some(hint.into());
-        self
-    }
-
-    /// Sends the person straight to the home realm of this domain: a query parameter beside the
-    /// message (`whr` has the same meaning).
-    pub fn domain_hint(mut self, hint: impl Into<String>) -> Self {
-        self.domain_hint = Some(hint.into());
-        self
-    }
-
-    pub(crate) fn must_authenticate_anew(&self) -> bool {
-        self.force_authn
-    }
-
-    /// The classes of which the answer must name one.
-    pub(crate) fn exact_contexts(&self) -> &[String] {
-        match &self.contexts {
-            Some((Comparison::Exact, classes)) => classes,
-            _ => &[],
+    getters! {
+        pub(crate) fn must_authenticate_anew(&self) -> bool { self.force_authn }
+        /// The classes of which the answer must name one.
+        pub(crate) fn exact_contexts(&self) -> &[String] {
+            match &self.contexts { Some((Comparison::Exact, classes)) => classes, _ => &[] }
         }
     }
 
     /// Parameters beside the message.
     pub(crate) fn hints(&self) -> Vec<(&'static str, &str)> {
-        let login = self.login_hint.as_deref().map(|hint| ("login_hint", hint));
-        let domain = self.domain_hint.as_deref().map(|hint| ("domain_hint", hint));
-        login.into_iter().chain(domain).collect()
+        let hints = [("login_hint", &self.login_hint), ("domain_hint", &self.domain_hint)];
+        hints.into_iter().filter_map(|(name, hint)| Some((name, hint.as_deref()?))).collect()
     }
 
-    /// The message, in the order of the schema. There is no `AssertionConsumerServiceIndex`: it and
-    /// the URL exclude each other.
+    /// The message, in the order of the schema. There is no `AssertionConsumerServiceIndex`: it and the URL exclude
+    /// each other.
     pub(crate) fn to_xml(&self, envelope: &Envelope<'_>) -> String {
         let mut out = Writer::new();
-        out.start("samlp:AuthnRequest")
-            .attribute("xmlns:samlp", SAMLP)
-            .attribute("xmlns:saml", SAML)
-            .attribute("ID", envelope.id.as_ref())
-            .attribute("Version", "2.0")
-            .attribute("IssueInstant", &envelope.issue_instant.to_string())
-            .attribute("Destination", envelope.destination.as_ref())
-            .optional("ForceAuthn", self.force_authn.then_some("true"))
-            .optional("IsPassive", self.is_passive.then_some("true"))
-            .attribute("ProtocolBinding", HTTP_POST)
-            .attribute("AssertionConsumerServiceURL", envelope.acs.as_ref())
-            .optional("ProviderName", self.provider_name.as_deref())
-            .leaf("saml:Issuer", envelope.issuer.as_ref());
-        self.write_subject(&mut out);
-        if let Some(policy) = &self.name_id_policy {
-            out.start("samlp:NameIDPolicy")
-                .attribute("Format", &policy.format)
-                .optional("AllowCreate", policy.allow_create.then_some("true"))
-                .end();
+        out.start("samlp:AuthnRequest").attribute("xmlns:samlp", SAMLP).attribute("xmlns:saml", SAML);
+        out.attribute("ID", envelope.id.as_ref()).attribute("Version", "2.0");
+        out.attribute("IssueInstant", &envelope.issue_instant.to_string());
+        out.attribute("Destination", envelope.destination.as_ref());
+        out.optional("ForceAuthn", self.force_authn.then_some("true"));
+        out.optional("IsPassive", self.is_passive.then_some("true"));
+        out.attribute("ProtocolBinding", HTTP_POST);
+        out.attribute("AssertionConsumerServiceURL", envelope.acs.as_ref());
+        out.optional("ProviderName", self.provider_name.as_deref());
+        out.leaf("saml:Issuer", envelope.issuer.as_ref());
+        if let Some(name) = &self.subject {
+            out.start("saml:Subject").start("saml:NameID");
+            out.optional("NameQualifier", name.name_qualifier.as_deref());
+            out.optional("SPNameQualifier", name.sp_name_qualifier.as_deref());
+            out.optional("Format", name.format.as_deref()).text(&name.value).end().end();
+        }
+        if let Some((format, create)) = &self.name_id_policy {
+            out.start("samlp:NameIDPolicy").attribute("Format", format);
+            out.optional("AllowCreate", create.then_some("true")).end();
         }
         if let Some((comparison, classes)) = &self.contexts {
             out.start("samlp:RequestedAuthnContext").attribute("Comparison", comparison.as_str());
@@ -198,35 +143,20 @@ impl AuthnRequest {
             }
             out.end();
         }
-        self.write_scoping(&mut out);
-        out.finish()
-    }
-
-    fn write_subject(&self, out: &mut Writer) {
-        if let Some(name) = &self.subject {
-            out.start("saml:Subject").start("saml:NameID");
-            out.optional("NameQualifier", name.name_qualifier.as_deref())
-                .optional("SPNameQualifier", name.sp_name_qualifier.as_deref())
-                .optional("Format", name.format.as_deref())
-                .text(&name.value);
-            out.end().end();
-        }
-    }
-
-    fn write_scoping(&self, out: &mut Writer) {
-        let Some(scoping) = &self.scoping else { return };
-        let count = scoping.proxy_count.map(|count| count.to_string());
-        out.start("samlp:Scoping").optional("ProxyCount", count.as_deref());
-        if !scoping.idp_list.is_empty() {
-            out.start("samlp:IDPList");
-            for idp in &scoping.idp_list {
-                out.start("samlp:IDPEntry").attribute("ProviderID", idp.as_ref()).end();
+        if let Some((proxies, idps, requesters)) = &self.scoping {
+            let count = proxies.map(|count| count.to_string());
+            out.start("samlp:Scoping").optional("ProxyCount", count.as_deref());
+            if !idps.is_empty() {
+                out.start("samlp:IDPList");
+                for idp in idps {
+                    out.start("samlp:IDPEntry").attribute("ProviderID", idp.as_ref()).end();
+                }
+                out.end();
             }
-            out.end();
+            for requester in requesters {
+                out.leaf("samlp:RequesterID", requester.as_ref());
+            }
         }
-        for requester in &scoping.requester_ids {
-            out.leaf("samlp:RequesterID", requester.as_ref());
-        }
-        out.end();
+        out.finish()
     }
 }

@@ -1,5 +1,46 @@
 //! The messages of SAML 2.0 that a service provider reads and writes.
 
+/// Methods that only look: a value for a body, and `#[must_use]`.
+macro_rules! getters {
+    ($(
+        $(#[$doc:meta])*
+        $vis:vis fn $name:ident(&$this:ident $(, $arg:ident: $of:ty)?) -> $type:ty { $value:expr }
+    )*) => {
+        $($(#[$doc])* #[must_use] $vis fn $name(&$this $(, $arg: $of)?) -> $type { $value })*
+    };
+}
+
+/// Methods that set something and give `self` back; they or their type are `#[must_use]`.
+macro_rules! setters {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident($($arg:ident: $of:ty),*) { $($($at:ident).+ = $value:expr),+ }
+    )*) => {
+        $($(#[$doc])* pub fn $name(mut self, $($arg: $of),*) -> Self {
+            $(self.$($at).+ = $value;)+
+            self
+        })*
+    };
+}
+#[cfg(feature = "testing")]
+pub(crate) use {getters, setters};
+
+/// An enum in which each variant has a constant text beside it, and the method that gives the text.
+macro_rules! texts {
+    ($vis:vis fn $method:ident; $(#[$meta:meta])* pub enum $name:ident {
+        $($(#[$of:meta])* $variant:ident $(($($field:tt)*))? = $text:expr $(, of $inner:ident)?;)*
+    }) => {
+        $(#[$meta])* pub enum $name { $($(#[$of])* $variant $(($($field)*))?,)* }
+        impl $name {
+            /// A name that stays the same from release to release.
+            #[must_use]
+            $vis const fn $method(&self) -> &'static str {
+                match self { $(Self::$variant { $(0: $inner,)? .. } => $text,)* }
+            }
+        }
+    };
+}
+
 mod assertion;
 mod attributes;
 mod authn_request;
@@ -15,24 +56,34 @@ pub(crate) use authn_request::Envelope as AuthnRequestEnvelope;
 pub use authn_request::{AuthnRequest, Comparison};
 pub use binding::{BindingError, Outgoing, POST_FORM_SCRIPT_SHA256, PostForm, PostedResponse};
 pub(crate) use binding::{FORM_LIMIT, post, redirect};
-pub(crate) use idp_metadata::Scheme;
 pub use idp_metadata::{Binding, IdentityProvider, MetadataError, MetadataTrust};
 pub(crate) use response::Envelope;
 pub use response::{MessageError, Status};
 pub use sp_metadata::{Contact, ContactType, Organization};
 pub(crate) use sp_metadata::{Published, SpMetadata};
 
+use crate::encoding::trim_xml;
+use crate::time::UnixTime;
+use crate::xml::{Element, XmlError};
+
 /// SAML Core 1.2: protocol messages.
 pub(crate) const SAMLP: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 /// SAML Core 1.2: assertions.
 pub(crate) const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 /// SAML Metadata 1.1.
-const MD: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
+pub(crate) const MD: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
 /// SAML Bindings 3.5.
 pub(crate) const HTTP_POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 /// SAML Bindings 3.4.
-const HTTP_REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
+pub(crate) const HTTP_REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
 /// SAML Core 8.3.6: the name of a SAML entity.
 pub(crate) const ENTITY_FORMAT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
 /// XML Encryption.
 const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+/// XML Schema, in documents.
+pub(crate) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+/// The value of an attribute of `element` that is an instant.
+fn instant(element: Element<'_>, text: &str) -> Result<UnixTime, XmlError> {
+    trim_xml(text).parse().map_err(|_| element.invalid("dateTime with a time zone"))
+}

@@ -8,6 +8,7 @@ use crate::xml::Writer;
 
 /// Who runs the service (SAML Metadata 2.3.2.1).
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Organization {
     name: String,
     display_name: String,
@@ -17,49 +18,38 @@ pub struct Organization {
 
 impl Organization {
     /// Its name, its name for people to read, and its page; in English.
-    #[must_use]
     pub fn new(name: impl Into<String>, display_name: impl Into<String>, url: EndpointUrl) -> Self {
         Self { name: name.into(), display_name: display_name.into(), url, language: "en".into() }
     }
 
-    /// In another language (an `xml:lang` such as `de`).
-    #[must_use]
-    pub fn in_language(mut self, language: impl Into<String>) -> Self {
-        self.language = language.into();
-        self
+    setters! {
+        /// In another language (an `xml:lang` such as `de`).
+        in_language(language: impl Into<String>) { language = language.into() }
     }
 }
 
-/// What a contact is for (SAML Metadata 2.3.2.2).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum ContactType {
-    /// Whom an administrator asks when something does not work.
-    Technical,
-    /// Whom a person asks.
-    Support,
-    /// Whom a manager asks.
-    Administrative,
-    /// Who sends the bill.
-    Billing,
-    /// Anybody else.
-    Other,
-}
-
-impl ContactType {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Technical => "technical",
-            Self::Support => "support",
-            Self::Administrative => "administrative",
-            Self::Billing => "billing",
-            Self::Other => "other",
-        }
+texts! {
+    pub(crate) fn as_str;
+    /// What a contact is for (SAML Metadata 2.3.2.2).
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    #[non_exhaustive]
+    pub enum ContactType {
+        /// Whom an administrator asks when something does not work.
+        Technical = "technical";
+        /// Whom a person asks.
+        Support = "support";
+        /// Whom a manager asks.
+        Administrative = "administrative";
+        /// Who sends the bill.
+        Billing = "billing";
+        /// Anybody else.
+        Other = "other";
     }
 }
 
 /// Somebody to turn to (SAML Metadata 2.3.2.2).
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Contact {
     kind: ContactType,
     name: Option<String>,
@@ -68,16 +58,13 @@ pub struct Contact {
 
 impl Contact {
     /// An e-mail address, without `mailto:`.
-    #[must_use]
     pub fn new(kind: ContactType, email: impl Into<String>) -> Self {
         Self { kind, name: None, email: email.into() }
     }
 
-    /// With a name.
-    #[must_use]
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
+    setters! {
+        /// With a name.
+        named(name: impl Into<String>) { name = Some(name.into()) }
     }
 }
 
@@ -106,63 +93,41 @@ impl SpMetadata<'_> {
     /// The document, in the order of the schema.
     pub(crate) fn to_xml(&self, id: Option<&str>) -> String {
         let mut out = Writer::new();
-        out.start("md:EntityDescriptor")
-            .attribute("xmlns:md", MD)
-            .optional("ID", id)
-            .attribute("entityID", self.entity_id.as_ref())
-            .start("md:SPSSODescriptor")
-            .attribute("AuthnRequestsSigned", if self.requests_signed { "true" } else { "false" })
-            .attribute("WantAssertionsSigned", "true")
-            .attribute("protocolSupportEnumeration", SAMLP);
-        for certificate in self.current.into_iter().chain(&self.published.signing) {
-            write_key(&mut out, "signing", certificate);
-        }
-        for certificate in &self.published.encryption {
-            write_key(&mut out, "encryption", certificate);
+        out.start("md:EntityDescriptor").attribute("xmlns:md", MD).optional("ID", id);
+        out.attribute("entityID", self.entity_id.as_ref()).start("md:SPSSODescriptor");
+        out.attribute("AuthnRequestsSigned", if self.requests_signed { "true" } else { "false" });
+        out.attribute("WantAssertionsSigned", "true").attribute("protocolSupportEnumeration", SAMLP);
+        let signing = self.current.into_iter().chain(&self.published.signing);
+        let encryption = self.published.encryption.iter().map(|key| ("encryption", key));
+        for (purpose, certificate) in signing.map(|key| ("signing", key)).chain(encryption) {
+            out.start("md:KeyDescriptor").attribute("use", purpose);
+            out.start("ds:KeyInfo").attribute("xmlns:ds", DS).start("ds:X509Data");
+            out.leaf("ds:X509Certificate", &certificate.to_base64()).end().end().end();
         }
         for format in &self.published.name_id_formats {
             out.leaf("md:NameIDFormat", format);
         }
-        out.start("md:AssertionConsumerService")
-            .attribute("Binding", HTTP_POST)
-            .attribute("Location", self.acs.as_ref())
-            .attribute("index", "0")
-            .attribute("isDefault", "true")
-            .end()
-            .end();
+        out.start("md:AssertionConsumerService").attribute("Binding", HTTP_POST);
+        out.attribute("Location", self.acs.as_ref());
+        out.attribute("index", "0").attribute("isDefault", "true").end().end();
         if let Some(organization) = &self.published.organization {
-            write_organization(&mut out, organization);
+            out.start("md:Organization");
+            for (name, text) in [
+                ("md:OrganizationName", organization.name.as_str()),
+                ("md:OrganizationDisplayName", &organization.display_name),
+                ("md:OrganizationURL", organization.url.as_ref()),
+            ] {
+                out.start(name).attribute("xml:lang", &organization.language).text(text).end();
+            }
+            out.end();
         }
         for contact in &self.published.contacts {
-            write_contact(&mut out, contact);
+            out.start("md:ContactPerson").attribute("contactType", contact.kind.as_str());
+            if let Some(name) = &contact.name {
+                out.leaf("md:GivenName", name);
+            }
+            out.leaf("md:EmailAddress", &format!("mailto:{}", contact.email)).end();
         }
         out.finish()
     }
-}
-
-fn write_key(out: &mut Writer, purpose: &str, certificate: &Certificate) {
-    out.start("md:KeyDescriptor").attribute("use", purpose);
-    out.start("ds:KeyInfo").attribute("xmlns:ds", DS).start("ds:X509Data");
-    out.leaf("ds:X509Certificate", &certificate.to_base64());
-    out.end().end().end();
-}
-
-fn write_organization(out: &mut Writer, organization: &Organization) {
-    out.start("md:Organization");
-    for (name, text) in [
-        ("md:OrganizationName", organization.name.as_str()),
-        ("md:OrganizationDisplayName", &organization.display_name),
-        ("md:OrganizationURL", organization.url.as_ref()),
-    ] {
-        out.start(name).attribute("xml:lang", &organization.language).text(text).end();
-    }
-    out.end();
-}
-
-fn write_contact(out: &mut Writer, contact: &Contact) {
-    out.start("md:ContactPerson").attribute("contactType", contact.kind.as_str());
-    if let Some(name) = &contact.name {
-        out.leaf("md:GivenName", name);
-    }
-    out.leaf("md:EmailAddress", &format!("mailto:{}", contact.email)).end();
 }

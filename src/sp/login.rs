@@ -20,12 +20,11 @@ pub struct StartedLogin {
     pub pending: PendingLogin,
 }
 
-/// What we asked, of whom, and for which browser. It answers once: it cannot be cloned, and judging
-/// takes it by value.
+/// What we asked, of whom, and for which browser. It answers once: it cannot be cloned, and judging takes it by value.
 ///
-/// It is kept in a sealed cookie, and there is no other way to keep it. One that lay in a database
-/// under its `RelayState` would answer to any browser: an attacker could begin a login, and have the
-/// victim's browser finish it as the attacker (login CSRF).
+/// It is kept in a sealed cookie, and there is no other way to keep it. One that lay in a database under its
+/// `RelayState` would answer to any browser: an attacker could begin a login, and have the victim's browser finish it
+/// as the attacker (login CSRF).
 #[derive(Debug)]
 pub struct PendingLogin {
     pub(super) request_id: MessageId,
@@ -98,8 +97,8 @@ impl PendingLogin {
     }
 }
 
-/// An authentic answer that nobody has claimed yet. Shows its replay key and nothing else, so that
-/// nobody reads a name before the claim is recorded.
+/// An authentic answer that nobody has claimed yet. Shows its replay key and nothing else, so that nobody reads a name
+/// before the claim is recorded.
 #[derive(Debug)]
 #[must_use = "claim its replay key, then `settle` it"]
 pub struct UnclaimedLogin {
@@ -151,8 +150,8 @@ pub(super) struct Answered {
 
 /// Somebody has signed in.
 ///
-/// There is one way here: an assertion that a trusted key signed, that passed every rule, and that
-/// was claimed in a replay cache.
+/// There is one way here: an assertion that a trusted key signed, that passed every rule, and that was claimed in a
+/// replay cache.
 #[derive(Debug)]
 pub struct Login {
     assertion: Assertion,
@@ -205,8 +204,7 @@ impl Login {
         self.authn_statement()?.session_index.as_deref()
     }
 
-    /// When the application's session must end at the latest, if the identity provider says so
-    /// (Entra does not).
+    /// When the application's session must end at the latest, if the identity provider says so (Entra does not).
     #[must_use]
     pub fn session_not_on_or_after(&self) -> Option<UnixTime> {
         self.assertion.authn_statements().iter().filter_map(|s| s.session_not_on_or_after).min()
@@ -230,16 +228,12 @@ impl Login {
         &self.answered.return_to
     }
 
-    /// What replaces the cookie of the pending login: a mark that it was answered, so that the Back
-    /// button and a second click lead on instead of to an error. `None` for an unsolicited answer.
+    /// What replaces the cookie of the pending login: a mark that it was answered, so that the Back button and a second
+    /// click lead on instead of to an error. `None` for an unsolicited answer.
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn spent_cookie(
-        &self,
-        key: &CookieKey,
-        rng: &dyn SecureRandom,
-    ) -> Result<Option<SetCookie>, Error> {
+    pub fn spent_cookie(&self, key: &CookieKey, rng: &dyn SecureRandom) -> Result<Option<SetCookie>, Error> {
         let Some(relay_state) = &self.answered.relay_state else { return Ok(None) };
         let answered = State::Answered { return_to: self.answered.return_to.clone() };
         state::seal(&answered, relay_state, key, rng, state::ANSWERED_FOR).map(Some)

@@ -1,5 +1,8 @@
 //! A service provider: asks, and judges the answer by the Web Browser SSO profile.
 
+#[cfg(test)]
+#[path = "../../tests/unit/corpus_sp.rs"]
+mod corpus;
 mod login;
 mod replay;
 mod state;
@@ -19,15 +22,15 @@ use crate::encoding::Quoted;
 use crate::error::{ConfigurationError, Error, Rejection};
 use crate::ids::{EndpointUrl, EntityId, MessageId, RelayState, ReturnTo};
 use crate::saml::{
-    AuthnRequest, AuthnRequestEnvelope, Binding, Contact, IdentityProvider, Organization, Outgoing,
-    PostedResponse, Published, SpMetadata, post, redirect,
+    AuthnRequest, AuthnRequestEnvelope, Binding, Contact, IdentityProvider, Organization, Outgoing, PostedResponse,
+    Published, SpMetadata, post, redirect,
 };
 use crate::time::UnixTime;
 use login::Answered;
 use web_sso::{Asked, judge};
 
-/// Entra's tokens begin five minutes early, others' at the very second; three minutes bridge clocks
-/// that are kept by NTP and leave nothing to collect.
+/// Entra's tokens begin five minutes early, others' at the very second; three minutes bridge clocks that are kept by
+/// NTP and leave nothing to collect.
 const CLOCK_SKEW: Duration = Duration::from_secs(3 * 60);
 
 /// Long enough to enrol a second factor, short enough that forgotten logins do not pile up.
@@ -35,8 +38,8 @@ const PENDING_FOR: Duration = Duration::from_secs(30 * 60);
 
 /// Whether to take answers that nobody asked for (SAML Profiles 4.1.5): a tile in My Apps sends them.
 ///
-/// Whoever can have a person's browser post a form can sign that person in as somebody else with
-/// one (login CSRF), so the default is to refuse.
+/// Whoever can have a person's browser post a form can sign that person in as somebody else with one (login CSRF), so
+/// the default is to refuse.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Unsolicited {
@@ -52,8 +55,8 @@ pub enum Unsolicited {
 
 /// Our side of the agreement with one identity provider.
 ///
-/// Three facts make it: our name, our address, and the identity provider. Everything else has a
-/// default that works with Entra ID.
+/// Three facts make it: our name, our address, and the identity provider. Everything else has a default that works with
+/// Entra ID.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ServiceProvider {
@@ -115,8 +118,8 @@ impl ServiceProvider {
         self
     }
 
-    /// Another name under which assertions may be meant for us, such as what *Override audience
-    /// claim* says. Compared byte for byte.
+    /// Another name under which assertions may be meant for us, such as what *Override audience claim* says. Compared
+    /// byte for byte.
     pub fn with_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
@@ -134,16 +137,12 @@ impl ServiceProvider {
         self
     }
 
-    /// Our key for signing, with its certificate, which the metadata shows. Having one does not
-    /// sign anything yet: see [`signing_requests`](Self::signing_requests).
+    /// Our key for signing, with its certificate, which the metadata shows. Having one does not sign anything yet: see
+    /// [`signing_requests`](Self::signing_requests).
     ///
     /// # Errors
     /// When the certificate is not the key's.
-    pub fn with_signing_key(
-        mut self,
-        key: SigningKey,
-        certificate: Certificate,
-    ) -> Result<Self, Error> {
+    pub fn with_signing_key(mut self, key: SigningKey, certificate: Certificate) -> Result<Self, Error> {
         if key.public_key() != *certificate.key() {
             let thumbprint = certificate.thumbprint_sha256().into();
             return Err(ConfigurationError::KeyMismatch(thumbprint).into());
@@ -164,8 +163,8 @@ impl ServiceProvider {
         self
     }
 
-    /// Shows another signing certificate in the metadata: the next one, before it is used, or the
-    /// last one, until nobody needs it.
+    /// Shows another signing certificate in the metadata: the next one, before it is used, or the last one, until
+    /// nobody needs it.
     pub fn publishing_signing_certificate(mut self, certificate: Certificate) -> Self {
         self.published.signing.push(certificate);
         self
@@ -246,8 +245,7 @@ impl ServiceProvider {
         let (mut id, mut relay) = ([0; 20], [0; 16]);
         rng.fill(&mut id)?;
         rng.fill(&mut relay)?;
-        let (request_id, relay_state) =
-            (MessageId::from_random(id), RelayState::from_random(relay));
+        let (request_id, relay_state) = (MessageId::from_random(id), RelayState::from_random(relay));
         let (binding, destination) = match self.binding {
             Some(binding) => self.idp.sso_url(binding).map(|url| (binding, url)),
             None => self.idp.preferred_sso(),
@@ -267,13 +265,7 @@ impl ServiceProvider {
         let outgoing = match (binding, signing) {
             (Binding::Redirect, signing) => {
                 let key = signing.map(|signing| &signing.key);
-                Outgoing::Redirect(redirect(
-                    destination,
-                    &xml,
-                    &relay_state,
-                    key,
-                    &request.hints(),
-                )?)
+                Outgoing::Redirect(redirect(destination, &xml, &relay_state, key, &request.hints())?)
             }
             (Binding::Post, None) => Outgoing::Post(post(destination, &xml, &relay_state)),
             (Binding::Post, Some(signing)) => {
@@ -367,11 +359,7 @@ impl ServiceProvider {
     ///
     /// # Errors
     /// When such answers are not allowed, when this one answers a request, or as `finish_login`.
-    pub fn finish_unsolicited(
-        &self,
-        posted: &PostedResponse,
-        now: UnixTime,
-    ) -> Result<Login, Error> {
+    pub fn finish_unsolicited(&self, posted: &PostedResponse, now: UnixTime) -> Result<Login, Error> {
         let unclaimed = self.judge_unsolicited(posted, now)?;
         let claim = match &self.unsolicited {
             Unsolicited::Accept { replay_cache } => {
@@ -386,22 +374,14 @@ impl ServiceProvider {
     ///
     /// # Errors
     /// As `finish_unsolicited`, except for a replay.
-    pub fn judge_unsolicited(
-        &self,
-        posted: &PostedResponse,
-        now: UnixTime,
-    ) -> Result<UnclaimedLogin, Error> {
+    pub fn judge_unsolicited(&self, posted: &PostedResponse, now: UnixTime) -> Result<UnclaimedLogin, Error> {
         let verdict = match &self.unsolicited {
             Unsolicited::Refuse => Err(Rejection::Unsolicited.into()),
             Unsolicited::Accept { .. } => judge(self, posted.xml(), None, now).map(|judged| {
                 // A relay state of theirs is used only if it is a path on our own site.
-                let relay_state =
-                    posted.relay_state().and_then(|relay| relay.as_ref().parse().ok());
-                let answered = Answered {
-                    request_id: None,
-                    relay_state: None,
-                    return_to: relay_state.unwrap_or_default(),
-                };
+                let relay_state = posted.relay_state().and_then(|relay| relay.as_ref().parse().ok());
+                let answered =
+                    Answered { request_id: None, relay_state: None, return_to: relay_state.unwrap_or_default() };
                 UnclaimedLogin::new(self.idp.entity_id().clone(), judged, answered)
             }),
         };
@@ -410,11 +390,7 @@ impl ServiceProvider {
     }
 
     /// A pending login for a request that was captured, not made: named `danger` where it is public.
-    pub(crate) fn pending_for_captured(
-        &self,
-        request_id: MessageId,
-        now: UnixTime,
-    ) -> PendingLogin {
+    pub(crate) fn pending_for_captured(&self, request_id: MessageId, now: UnixTime) -> PendingLogin {
         PendingLogin {
             request_id,
             relay_state: RelayState::from_random([0; 16]),

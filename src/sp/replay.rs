@@ -8,16 +8,15 @@ use crate::time::UnixTime;
 
 /// Remembers assertions until they expire.
 ///
-/// SAML Profiles 4.1.4.5: a service provider must make sure that a bearer assertion is not
-/// replayed. An `Err` for an assertion that was not used merely asks the person to sign in again;
-/// an `Ok` for one that was used lets a thief in. When in doubt, `Err`.
+/// SAML Profiles 4.1.4.5: a service provider must make sure that a bearer assertion is not replayed. An `Err` for an
+/// assertion that was not used merely asks the person to sign in again; an `Ok` for one that was used lets a thief in.
+/// When in doubt, `Err`.
 ///
 /// For a store behind `await`, do the same between
 /// [`judge_login`](crate::ServiceProvider::judge_login) and
 /// [`settle`](crate::sp::UnclaimedLogin::settle).
 pub trait ReplayCache: std::fmt::Debug + Send + Sync {
-    /// Records `key` until `expires`, in one atomic step. What expired before `now` may be
-    /// forgotten.
+    /// Records `key` until `expires`, in one atomic step. What expired before `now` may be forgotten.
     ///
     /// # Errors
     /// When `key` is there already, or may be.

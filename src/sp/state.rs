@@ -9,12 +9,11 @@ use crate::error::{ConfigurationError, Error, Rejection};
 use crate::ids::{RelayState, ReturnTo};
 use crate::time::UnixTime;
 
-/// `__Host-`: set by this very host, for all of it, over TLS; a neighbour in the same domain cannot
-/// plant one (RFC 6265bis 4.1.3.2).
+/// `__Host-`: set by this very host, for all of it, over TLS; a neighbour in the same domain cannot plant one (RFC
+/// 6265bis 4.1.3.2).
 const PREFIX: &str = "__Host-sso-";
 
-/// Browsers keep 4,096 bytes a cookie, but proxies stop at 8 kB of headers: several logins at once
-/// must fit.
+/// Browsers keep 4,096 bytes a cookie, but proxies stop at 8 kB of headers: several logins at once must fit.
 const COOKIE_LIMIT: usize = 1023;
 
 /// Long enough for anybody to press the Back button.
@@ -59,8 +58,8 @@ impl CookieKey {
         Ok(Self::new(bytes))
     }
 
-    /// Also opens what an older key has sealed. To change the key: add the new one as `previous` on
-    /// all replicas, then make it the first and the old one `previous`, then drop the old one.
+    /// Also opens what an older key has sealed. To change the key: add the new one as `previous` on all replicas, then
+    /// make it the first and the old one `previous`, then drop the old one.
     #[must_use]
     pub fn and_previous(mut self, bytes: [u8; 32]) -> Self {
         self.add(&bytes);
@@ -125,9 +124,7 @@ pub(super) fn seal(
     let value = base64url_encode(&[id.as_slice(), &sealed].concat());
     let cookie = SetCookie::new(&name, &value, max_age);
     match cookie.0.len() {
-        found if found > COOKIE_LIMIT => {
-            Err(ConfigurationError::StateTooLarge(found, COOKIE_LIMIT).into())
-        }
+        found if found > COOKIE_LIMIT => Err(ConfigurationError::StateTooLarge(found, COOKIE_LIMIT).into()),
         _ => Ok(cookie),
     }
 }
@@ -151,8 +148,8 @@ pub(crate) fn open(
     Ok(state)
 }
 
-/// Logins that this browser has begun, beyond the newest `keep`: `Set-Cookie` values that remove
-/// them. Without this, somebody who begins many logins would grow the header until servers refuse it.
+/// Logins that this browser has begun, beyond the newest `keep`: `Set-Cookie` values that remove them. Without this,
+/// somebody who begins many logins would grow the header until servers refuse it.
 pub(crate) fn surplus(header: &str, key: &CookieKey, keep: usize) -> Vec<SetCookie> {
     // A name that goes back into a header is one that can stand there.
     let fits = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic());
@@ -171,8 +168,8 @@ pub(crate) fn surplus(header: &str, key: &CookieKey, keep: usize) -> Vec<SetCook
     known.into_iter().skip(keep).map(|(_, name)| SetCookie::new(name, "", Duration::ZERO)).collect()
 }
 
-/// Only the white space of RFC 6265 is trimmed. Browsers let a neighbour in the domain set a cookie
-/// whose name is U+2000 and then `__Host-…`; with all of Unicode's trimmed it would pass for ours.
+/// Only the white space of RFC 6265 is trimmed. Browsers let a neighbour in the domain set a cookie whose name is
+/// U+2000 and then `__Host-…`; with all of Unicode's trimmed it would pass for ours.
 fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
     header.split(';').filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
 }
@@ -201,8 +198,7 @@ fn encode(state: &State) -> String {
             let (begun, expires) = (pending.begun.as_millis(), pending.expires.as_millis());
             let agreement = base64url_encode(&pending.agreement);
             let (id, return_to) = (&pending.request_id, &pending.return_to);
-            let head =
-                format!("{PENDING}\n{anew}\n{begun}\n{expires}\n{agreement}\n{id}\n{return_to}");
+            let head = format!("{PENDING}\n{anew}\n{begun}\n{expires}\n{agreement}\n{id}\n{return_to}");
             let contexts = pending.contexts.iter().map(|class| class.replace('\n', " "));
             contexts.fold(head, |out, class| format!("{out}\n{class}"))
         }

@@ -1,5 +1,5 @@
-//! The rules of the Web Browser SSO profile (SAML Profiles 4.1), one function each, in the order in
-//! which they are applied.
+//! The rules of the Web Browser SSO profile (SAML Profiles 4.1), one function each, in the order in which they are
+//! applied.
 
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ pub(super) struct Judged {
     pub(super) expires: UnixTime,
 }
 
-/// What a used assertion is remembered for beyond its end: stores cut off fractions of a second, and
-/// the clocks of replicas and of their store differ.
+/// What a used assertion is remembered for beyond its end: stores cut off fractions of a second, and the clocks of
+/// replicas and of their store differ.
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// Judges a response.
@@ -63,8 +63,8 @@ pub(super) fn judge(
     Ok(Judged { assertion, certificate, expires })
 }
 
-/// SAML Bindings 3.5.5.2: a signed message says where it goes; whoever says so must say us. Compared
-/// with what is configured, never with what the request claims to be sent to.
+/// SAML Bindings 3.5.5.2: a signed message says where it goes; whoever says so must say us. Compared with what is
+/// configured, never with what the request claims to be sent to.
 fn is_sent_to_us(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Rejection> {
     let ours = sp.acs.as_ref();
     let needed = signature_of(envelope.response).is_some();
@@ -75,10 +75,17 @@ fn is_sent_to_us(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Re
     }
 }
 
-/// SAML Profiles 4.1.4.2: the issuer of the response, where there is one, is the identity provider.
-/// Nothing rests on it, so white space around it is forgiven here; in the assertion it is not.
+/// SAML Profiles 4.1.4.2: the issuer of the response, where there is one, is the identity provider. Nothing rests on
+/// it, so white space around it is forgiven here; in the assertion it is not.
 fn is_issued_by_whom_we_asked(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Error> {
-    let Some(issuer) = envelope.issuer else { return Ok(()) };
+    let Some(issuer) = envelope.issuer else {
+        // SAML Profiles 4.1.4.2: a signed response names its issuer.
+        let expected = Mismatch::new([], [sp.idp.entity_id().as_ref()]);
+        return match signature_of(envelope.response) {
+            Some(_) => Err(Rejection::IssuerMismatch("Response", expected).into()),
+            None => Ok(()),
+        };
+    };
     must_be_issuer(sp, "Response", trim_xml(issuer.text()?), issuer.attribute("Format"))?;
     Ok(())
 }
@@ -101,11 +108,7 @@ fn answers_our_request(envelope: &Envelope<'_>, asked: Option<Asked<'_>>) -> Res
     must_answer("Response", envelope.in_response_to, asked)
 }
 
-fn must_answer(
-    place: &'static str,
-    found: Option<&str>,
-    asked: Option<Asked<'_>>,
-) -> Result<(), Rejection> {
+fn must_answer(place: &'static str, found: Option<&str>, asked: Option<Asked<'_>>) -> Result<(), Rejection> {
     let expected = asked.map(|asked| asked.request_id);
     let matches = match (expected, found) {
         (Some(expected), Some(found)) => expected.is(found),
@@ -121,13 +124,9 @@ fn must_answer(
     }
 }
 
-/// SAML Profiles 4.1.4.5 and Bindings 3.5: the assertion is signed, or the response around it is.
-/// Every signature in either place must be good, and what is read is what was signed.
-fn is_signed(
-    sp: &ServiceProvider,
-    envelope: &Envelope<'_>,
-    now: UnixTime,
-) -> Result<(Assertion, Certificate), Error> {
+/// SAML Profiles 4.1.4.5 and Bindings 3.5: the assertion is signed, or the response around it is. Every signature in
+/// either place must be good, and what is read is what was signed.
+fn is_signed(sp: &ServiceProvider, envelope: &Envelope<'_>, now: UnixTime) -> Result<(Assertion, Certificate), Error> {
     let element = envelope.assertion()?;
     let policy = Policy { now, skew: sp.clock_skew, leniency: sp.idp.leniency() };
     let keys = sp.idp.keys();
@@ -139,18 +138,14 @@ fn is_signed(
         Some(_) => Some(verify(element, keys, &policy)?),
         None => None,
     };
-    let signed =
-        assertion.or(response).ok_or_else(|| DsigError::Missing { element: element.quoted() })?;
+    let signed = assertion.or(response).ok_or_else(|| DsigError::Missing(element.quoted()))?;
     Ok((Assertion::from_signed(&signed)?, signed.certificate().clone()))
 }
 
 /// SAML Profiles 4.1.4.2. With Entra's shared keys this is what tells one tenant from another.
-fn assertion_is_issued_by_whom_we_asked(
-    sp: &ServiceProvider,
-    assertion: &Assertion,
-) -> Result<(), Rejection> {
+fn assertion_is_issued_by_whom_we_asked(sp: &ServiceProvider, assertion: &Assertion) -> Result<(), Rejection> {
     let issuer = &assertion.issuer;
-    must_be_issuer(sp, "assertion", &issuer.name, issuer.format.as_deref())
+    must_be_issuer(sp, "assertion", &issuer.value, issuer.format.as_deref())
 }
 
 /// SAML Profiles 4.1.4.2: the subject is somebody, with a name.
@@ -163,8 +158,8 @@ fn names_somebody(assertion: &Assertion) -> Result<(), Rejection> {
 
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 
-/// SAML Profiles 4.1.4.3: one bearer confirmation must hold in all its parts. Returns its end. If
-/// none does, the one that got furthest says why.
+/// SAML Profiles 4.1.4.3: one bearer confirmation must hold in all its parts. Returns its end. If none does, the one
+/// that got furthest says why.
 fn is_confirmed(
     sp: &ServiceProvider,
     assertion: &Assertion,
@@ -204,17 +199,11 @@ fn confirms_bearer(
     }
     let missing = (3, Rejection::ConfirmationShape("has no NotOnOrAfter"));
     let end = confirmation.validity.not_on_or_after.ok_or(missing)?;
-    must_hold("SubjectConfirmation", sp, confirmation.validity, now)
-        .map_err(|reason| (4, reason))?;
+    must_hold("SubjectConfirmation", sp, confirmation.validity, now).map_err(|reason| (4, reason))?;
     Ok(end)
 }
 
-fn must_hold(
-    what: &'static str,
-    sp: &ServiceProvider,
-    validity: Validity,
-    now: UnixTime,
-) -> Result<(), Rejection> {
+fn must_hold(what: &'static str, sp: &ServiceProvider, validity: Validity, now: UnixTime) -> Result<(), Rejection> {
     let bound = |limit| Bound { what, limit, now, skew: sp.clock_skew };
     validity.must_hold_at(now, sp.clock_skew).map_err(|outside| match outside {
         Outside::TooEarly(limit) => Rejection::NotYetValid(bound(limit)),
@@ -223,11 +212,7 @@ fn must_hold(
 }
 
 /// SAML Core 2.5.1: all conditions hold. There must be some, because there must be an audience.
-fn holds_now(
-    sp: &ServiceProvider,
-    assertion: &Assertion,
-    now: UnixTime,
-) -> Result<Validity, Rejection> {
+fn holds_now(sp: &ServiceProvider, assertion: &Assertion, now: UnixTime) -> Result<Validity, Rejection> {
     let conditions = assertion.conditions.as_ref().ok_or(Rejection::NoAudience)?;
     must_hold("assertion", sp, conditions.validity, now)?;
     Ok(conditions.validity)
@@ -262,8 +247,7 @@ fn somebody_authenticated(
         return Err(Rejection::NoAuthnStatement);
     }
     for statement in statements {
-        let session =
-            Validity { not_before: None, not_on_or_after: statement.session_not_on_or_after };
+        let session = Validity { not_before: None, not_on_or_after: statement.session_not_on_or_after };
         must_hold("session", sp, session, now)?;
     }
     let Some(asked) = asked else { return Ok(()) };

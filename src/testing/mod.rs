@@ -1,8 +1,7 @@
 //! An identity provider in Entra's exact shape, for your tests and ours (feature `testing`).
 //!
-//! It reads the request that this crate sends, and answers it as Entra ID would: in the same XML,
-//! with the same claims, dates and algorithms. Everything in an answer can be made wrong, so that a
-//! test can see what your handler does with it. Its keys are published with this crate: whoever
+//! It answers a request as Entra ID would: in the same XML, with the same claims, dates and algorithms. Everything in
+//! an answer can be made wrong, to see what your handler does with it. Its keys are published with this crate: whoever
 //! trusts them trusts everybody.
 //!
 //! ```
@@ -24,11 +23,12 @@ mod response;
 pub use request::ReceivedRequest;
 pub use response::{TestKey, TestResponse, TestSigning};
 
-use crate::crypto::Certificate;
-use crate::dsig::{Placement, SignatureStyle, sign_element};
+use crate::dsig::{DS, Placement, SignatureStyle, sign_element};
 use crate::error::Error;
 use crate::ids::{EndpointUrl, InvalidId};
-use crate::saml::{IdentityProvider, Outgoing, Scheme};
+use crate::saml::{
+    HTTP_POST, HTTP_REDIRECT, IdentityProvider, MD, MetadataTrust, Outgoing, SAMLP, XSI, getters, setters,
+};
 use crate::time::UnixTime;
 use crate::xml::Writer;
 
@@ -37,10 +37,13 @@ pub const TENANT: &str = "7a1f9c2e-4b3d-4f6a-9e8b-2c5d7f0a1b3c";
 /// The object ID of the person whom [`TestIdp`] signs in.
 pub const ADA: &str = "3e6f8a1c-5d2b-4c7e-8f9a-0b1c2d3e4f5a";
 
+const ENTITY_ID: &str = "https://sts.windows.net/7a1f9c2e-4b3d-4f6a-9e8b-2c5d7f0a1b3c/";
+const WS_FEDERATION: &str = "http://docs.oasis-open.org/wsfed/federation/200706";
+
 /// An identity provider in Entra's shape.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct TestIdp {
-    entity_id: String,
     sso: EndpointUrl,
     groups: usize,
 }
@@ -53,14 +56,9 @@ impl Default for TestIdp {
 
 impl TestIdp {
     /// One with Entra's addresses, for tests in process.
-    #[must_use]
     pub fn new() -> Self {
         let sso = format!("https://login.microsoftonline.com/{TENANT}/saml2");
-        Self {
-            entity_id: format!("https://sts.windows.net/{TENANT}/"),
-            sso: EndpointUrl::fixed(sso),
-            groups: 2,
-        }
+        Self { sso: EndpointUrl::fixed(sso), groups: 2 }
     }
 
     /// One that listens at `sso`, which may be `http`: for a demonstration in a browser.
@@ -71,18 +69,14 @@ impl TestIdp {
         Ok(Self { sso: EndpointUrl::with_plain_http(sso)?, ..Self::new() })
     }
 
-    /// How many groups the person is in. With more than 150 Entra sends a link instead (ENTRA's
-    /// limit for SAML), and so does this.
-    #[must_use]
-    pub fn with_groups(mut self, groups: usize) -> Self {
-        self.groups = groups;
-        self
+    setters! {
+        /// How many groups the person is in. For more than 150 it sends a link, as Entra does.
+        with_groups(groups: usize) { groups = groups }
     }
 
-    /// Its name.
-    #[must_use]
-    pub fn entity_id(&self) -> &str {
-        &self.entity_id
+    getters! {
+        /// Its name.
+        pub fn entity_id(&self) -> &str { ENTITY_ID }
     }
 
     /// What a service provider knows of it, by way of its metadata.
@@ -90,75 +84,57 @@ impl TestIdp {
     /// # Errors
     /// None that can happen before the year 2120.
     pub fn identity_provider(&self, now: UnixTime) -> Result<IdentityProvider, Error> {
-        let trust = crate::saml::MetadataTrust::ConfiguredByAdmin;
-        let metadata = self.metadata();
-        Ok(IdentityProvider::read(metadata.as_bytes(), None, trust, now, Scheme::PlainHttpToo)?)
+        let (metadata, trust) = (self.metadata(), MetadataTrust::ConfiguredByAdmin);
+        let endpoint = EndpointUrl::with_plain_http;
+        Ok(IdentityProvider::read(metadata.as_bytes(), None, trust, now, endpoint)?)
     }
 
-    /// Its metadata, as Entra publishes it: with byte order mark and signature, and with the roles of
-    /// WS-Federation first.
+    /// Its metadata, as Entra publishes it: byte order mark, signature, a WS-Federation role first.
     #[must_use]
     pub fn metadata(&self) -> String {
-        let certificate = TestKey::Idp.certificate();
         let mut out = Writer::new();
-        out.start("EntityDescriptor")
-            .attribute("ID", "_metadata")
-            .attribute("entityID", &self.entity_id)
-            .attribute("xmlns", "urn:oasis:names:tc:SAML:2.0:metadata");
-        out.start("RoleDescriptor")
-            .attribute("xsi:type", "fed:SecurityTokenServiceType")
-            .attribute(
-                "protocolSupportEnumeration",
-                "http://docs.oasis-open.org/wsfed/federation/200706",
-            )
-            .attribute("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")
-            .attribute("xmlns:fed", "http://docs.oasis-open.org/wsfed/federation/200706");
-        write_key(&mut out, &certificate);
-        out.end();
-        out.start("IDPSSODescriptor")
-            .attribute("protocolSupportEnumeration", "urn:oasis:names:tc:SAML:2.0:protocol");
-        write_key(&mut out, &certificate);
-        for (name, binding) in [
-            ("SingleLogoutService", "HTTP-Redirect"),
-            ("SingleSignOnService", "HTTP-Redirect"),
-            ("SingleSignOnService", "HTTP-POST"),
-        ] {
-            out.start(name)
-                .attribute("Binding", &format!("urn:oasis:names:tc:SAML:2.0:bindings:{binding}"))
-                .attribute("Location", self.sso.as_ref())
-                .end();
-        }
-        let xml = out.finish();
-        let signed = sign(&xml, Placement::First, TestKey::Idp);
+        out.start("EntityDescriptor").attribute("ID", "_metadata");
+        out.attribute("entityID", ENTITY_ID).attribute("xmlns", MD);
+        out.start("RoleDescriptor").attribute("xsi:type", "fed:SecurityTokenServiceType");
+        out.attribute("protocolSupportEnumeration", WS_FEDERATION);
+        out.attribute("xmlns:xsi", XSI);
+        out.attribute("xmlns:fed", WS_FEDERATION);
+        write_key(&mut out);
+        out.end().start("IDPSSODescriptor").attribute("protocolSupportEnumeration", SAMLP);
+        write_key(&mut out);
+        let mut service = |name, binding| {
+            out.start(name).attribute("Binding", binding);
+            out.attribute("Location", self.sso.as_ref()).end();
+        };
+        service("SingleLogoutService", HTTP_REDIRECT);
+        service("SingleSignOnService", HTTP_REDIRECT);
+        service("SingleSignOnService", HTTP_POST);
+        let signed = sign(&out.finish(), Placement::First, TestKey::Idp);
         format!("\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>{signed}")
     }
 
-    /// Reads the request that a service provider sent, and prepares the answer that Entra would give.
-    /// `None` if it is no request.
+    /// Prepares the answer that Entra would give to a request; `None` if it is none.
     #[must_use]
     pub fn answer(&self, request: &Outgoing, now: UnixTime) -> Option<TestResponse> {
         Some(self.respond(&ReceivedRequest::from_outgoing(request)?, now))
     }
 
     /// Prepares the answer to a request that was read before.
-    #[must_use]
     pub fn respond(&self, request: &ReceivedRequest, now: UnixTime) -> TestResponse {
-        TestResponse::new(self, &request.acs, &request.issuer, now, self.groups)
+        TestResponse::new(self, &request.acs, &request.issuer, now)
             .in_response_to(Some(&request.id))
             .relay_state(request.relay_state.as_deref())
     }
 
     /// Prepares an answer that nobody asked for, as a tile in My Apps sends it.
-    #[must_use]
     pub fn unsolicited(&self, acs: &str, audience: &str, now: UnixTime) -> TestResponse {
-        TestResponse::new(self, acs, audience, now, self.groups)
+        TestResponse::new(self, acs, audience, now)
     }
 }
 
-fn write_key(out: &mut Writer, certificate: &Certificate) {
-    out.start("KeyDescriptor").attribute("use", "signing");
-    out.start("KeyInfo").attribute("xmlns", "http://www.w3.org/2000/09/xmldsig#");
-    out.start("X509Data").leaf("X509Certificate", &certificate.to_base64());
+fn write_key(out: &mut Writer) {
+    out.start("KeyDescriptor").attribute("use", "signing").start("KeyInfo").attribute("xmlns", DS);
+    out.start("X509Data").leaf("X509Certificate", &TestKey::Idp.certificate().to_base64());
     out.end().end().end();
 }
 

@@ -27,11 +27,9 @@ impl ReceivedRequest {
         match outgoing {
             Outgoing::Redirect(url) => Self::from_query(url.split_once('?')?.1),
             Outgoing::Post(form) => {
-                let field = |wanted| {
-                    form.fields().find(|(name, _)| *name == wanted).map(|(_, value)| value)
-                };
-                let xml = base64_decode(field("SAMLRequest")?, Limits::MESSAGE.bytes).ok()?;
-                Self::from_xml(String::from_utf8(xml).ok()?, field("RelayState").map(str::to_owned))
+                let field = |wanted| form.fields().find(|(name, _)| *name == wanted);
+                let xml = base64_decode(field("SAMLRequest")?.1, Limits::MESSAGE.bytes).ok()?;
+                Self::from_xml(xml, field("RelayState").map(|(_, value)| value.to_owned()))
             }
         }
     }
@@ -45,17 +43,17 @@ impl ReceivedRequest {
         };
         let packed = base64_decode(&field("SAMLRequest")?, Limits::MESSAGE.bytes).ok()?;
         let xml = inflate(&packed, Limits::MESSAGE.bytes).ok()?;
-        Self::from_xml(String::from_utf8(xml).ok()?, field("RelayState"))
+        Self::from_xml(xml, field("RelayState"))
     }
 
-    fn from_xml(xml: String, relay_state: Option<String>) -> Option<Self> {
+    fn from_xml(xml: Vec<u8>, relay_state: Option<String>) -> Option<Self> {
+        let xml = String::from_utf8(xml).ok()?;
         let document = Document::parse_str(&xml, &Limits::MESSAGE).ok()?;
-        let root = document.root();
-        let issuer = root.elements().find(|child| child.is(SAML, "Issuer"))?;
-        let (id, acs) = (root.attribute("ID")?, root.attribute("AssertionConsumerServiceURL")?);
-        let (id, acs, issuer) = (id.to_owned(), acs.to_owned(), issuer.text().ok()?.to_owned());
-        let is_request = root.is(SAMLP, "AuthnRequest");
+        let root = Some(document.root()).filter(|root| root.is(SAMLP, "AuthnRequest"))?;
+        let issuer = root.elements().find(|child| child.is(SAML, "Issuer"))?.text().ok()?.to_owned();
+        let acs = root.attribute("AssertionConsumerServiceURL")?.to_owned();
+        let id = root.attribute("ID")?.to_owned();
         drop(document);
-        is_request.then_some(Self { id, issuer, acs, relay_state, xml })
+        Some(Self { id, issuer, acs, relay_state, xml })
     }
 }

@@ -1,17 +1,16 @@
 //! Exclusive XML Canonicalization 1.0, without comments (W3C Recommendation of 18 July 2002).
 
-use super::{Attribute, Declaration, Document, Element, Kind, Node, Span, XmlError, to_usize};
+use super::{Attribute, Declaration, Document, Element, Kind, Node, Span, XmlError};
 
-/// Writes the canonical form of `apex` to `out`, leaving out the element `without` (the enveloped
-/// signature, XML Signature 6.6.4) and everything in it.
+/// Writes the canonical form of `apex` to `out`, leaving out the element `without` (the enveloped signature, XML
+/// Signature 6.6.4) and everything in it.
 ///
-/// `prefixes` is the `InclusiveNamespaces PrefixList`; `#default` in it names the default namespace.
+/// `prefixes` is the `InclusiveNamespaces PrefixList`; `#default` is the default namespace.
 ///
-/// # Errors
-/// When a namespace URI is relative: such a document has no canonical form (Canonical XML 1.0
-/// section 1.3), and a verifier that went on with nothing would digest nothing (CVE-2025-66475).
-/// When the form has more than four times the bytes that the document may have: declarations that
-/// are rendered again and again make gigabytes of kilobytes.
+/// It is an error if a namespace URI is relative: such a document has no canonical form (Canonical XML 1.0 section
+/// 1.3), and a verifier that went on with nothing would digest nothing (CVE-2025-66475). So is a form of more than four
+/// times the bytes that the document may have: declarations that are rendered again and again make gigabytes of
+/// kilobytes.
 pub(crate) fn canonicalize(
     apex: Element<'_>,
     without: Option<Element<'_>>,
@@ -19,9 +18,15 @@ pub(crate) fn canonicalize(
     out: &mut String,
 ) -> Result<(), XmlError> {
     let document = apex.document;
-    let mut walk =
-        Walk { document, apex: apex.index, prefixes, rendered: Vec::new(), open: Vec::new(), out };
+    let (rendered, open) = (Vec::new(), Vec::new());
+    let mut walk = Walk { document, apex: apex.index, prefixes, rendered, open, out };
     let skip = without.map(|element| element.index);
+    // What the apex inherits is in its namespace axis, and may be rendered.
+    let mut outer = apex.parent();
+    while let Some(element) = outer {
+        has_canonical_form(document, element.index)?;
+        outer = element.parent();
+    }
     let mut index = apex.index;
     let last = document.node(index).end;
     while index < last {
@@ -61,51 +66,40 @@ impl<'d> Walk<'d, '_> {
             if element.end > index {
                 return;
             }
-            self.out.push_str("</");
-            self.name(element.prefix, element.local);
-            self.out.push('>');
+            self.out.extend(["</", self.document.qname(element.prefix, element.local), ">"]);
             self.rendered.truncate(rendered);
             self.open.pop();
         }
     }
 
-    fn name(&mut self, prefix: Span, local: Span) {
-        if prefix.len > 0 {
-            self.out.push_str(self.document.str(prefix));
-            self.out.push(':');
-        }
-        self.out.push_str(self.document.str(local));
-    }
-
     fn start(&mut self, index: u32, element: &'d Node) -> Result<(), XmlError> {
         let document = self.document;
-        if declarations(document, element).iter().any(|declaration| declaration.relative) {
-            let element = Element::new(document, index).quoted();
-            return Err(XmlError::RelativeNamespace { element });
-        }
+        has_canonical_form(document, index)?;
         if self.out.len() > document.canonical_limit {
-            let (what, limit) = ("bytes in canonical form", document.canonical_limit);
-            return Err(XmlError::TooMuch { what, limit });
+            return Err(XmlError::TooMuch("bytes in canonical form", document.canonical_limit));
         }
-        self.out.push('<');
-        self.name(element.prefix, element.local);
+        self.out.extend(["<", document.qname(element.prefix, element.local)]);
         self.open.push((index, self.rendered.len()));
         self.namespaces(index, element);
-        self.attributes(element);
+        // Canonical XML 1.0 section 2.3: by namespace URI, then by local name.
+        let mut attributes: Vec<&Attribute> = document.attributes_of(element).iter().collect();
+        attributes.sort_unstable_by_key(|a| (document.uri(a.namespace), document.str(a.local)));
+        for found in attributes {
+            let name = document.qname(found.prefix, found.local);
+            attribute(self.out, [" ", name], document.str(found.value));
+        }
         self.out.push('>');
         Ok(())
     }
 
-    /// Section 3 of the recommendation: what the element visibly uses, and what the list names,
-    /// where no ancestor in the output has rendered the same.
+    /// Section 3 of the recommendation: what the element visibly uses, and what the list names, where no ancestor in
+    /// the output has rendered the same.
     fn namespaces(&mut self, index: u32, element: &'d Node) {
         let document = self.document;
         let first = self.rendered.len();
-        self.render(element.prefix, uri_span(document, element.namespace), first);
-        for attribute in attributes(document, element) {
-            if attribute.prefix.len > 0 {
-                self.render(attribute.prefix, uri_span(document, attribute.namespace), first);
-            }
+        self.render(element.prefix, document.uri_span(element.namespace), first);
+        for attribute in document.attributes_of(element).iter().filter(|a| a.prefix.len > 0) {
+            self.render(attribute.prefix, document.uri_span(attribute.namespace), first);
         }
         for prefix in self.prefixes {
             let prefix = if *prefix == "#default" { "" } else { prefix };
@@ -119,29 +113,24 @@ impl<'d> Walk<'d, '_> {
             }
         }
         let new = self.rendered.get_mut(first..).unwrap_or_default();
-        new.sort_unstable_by(|a, b| document.str(a.0).cmp(document.str(b.0)));
-        for at in first..self.rendered.len() {
-            let Some((prefix, uri)) = self.rendered.get(at).copied() else { continue };
-            self.out.push_str(if prefix.len > 0 { " xmlns:" } else { " xmlns" });
-            self.out.push_str(document.str(prefix));
-            self.out.push_str("=\"");
-            escape_attribute(document.str(uri), self.out);
-            self.out.push('"');
+        new.sort_unstable_by_key(|(prefix, _)| document.str(*prefix));
+        for (prefix, uri) in new {
+            let xmlns = if prefix.len > 0 { " xmlns:" } else { " xmlns" };
+            attribute(self.out, [xmlns, document.str(*prefix)], document.str(*uri));
         }
     }
 
-    /// Notes a declaration for output, unless it is in force already. From `first` on stand those
-    /// of the element under work.
+    /// Notes a declaration for output, unless it is in force already. From `first` on stand those of the element under
+    /// work.
     fn render(&mut self, prefix: Span, uri: Span, first: usize) {
         let document = self.document;
         let (name, value) = (document.str(prefix), document.str(uri));
         if name == "xml" {
             return; // section 3: never declared, always known
         }
-        let in_force = self.rendered.iter().rposition(|(known, _)| document.str(*known) == name);
-        let known = match in_force {
-            Some(at) if at >= first => true,
-            Some(at) => self.rendered.get(at).is_some_and(|(_, uri)| document.str(*uri) == value),
+        let mut rendered = self.rendered.iter().enumerate();
+        let known = match rendered.rfind(|(_, (known, _))| document.str(*known) == name) {
+            Some((at, (_, uri))) => at >= first || document.str(*uri) == value,
             // Nothing in force is the same as the empty default namespace.
             None => value.is_empty(),
         };
@@ -149,85 +138,48 @@ impl<'d> Walk<'d, '_> {
             self.rendered.push((prefix, uri));
         }
     }
-
-    /// Canonical XML 1.0 section 2.3: by namespace URI, then by local name.
-    fn attributes(&mut self, element: &'d Node) {
-        let document = self.document;
-        let list = attributes(document, element);
-        let key = |found: &Attribute| (document.uri(found.namespace), document.str(found.local));
-        let sorted = list.is_sorted_by_key(key);
-        let mut order: Vec<&Attribute> = Vec::new();
-        if !sorted {
-            order.extend(list);
-            order.sort_unstable_by_key(|found| key(found));
-        }
-        let unsorted = if sorted { list } else { &[] };
-        for attribute in unsorted.iter().chain(order) {
-            self.out.push(' ');
-            self.name(attribute.prefix, attribute.local);
-            self.out.push_str("=\"");
-            escape_attribute(document.str(attribute.value), self.out);
-            self.out.push('"');
-        }
-    }
-}
-
-fn attributes<'d>(document: &'d Document<'_>, element: &Node) -> &'d [Attribute] {
-    let (first, last) = element.attributes;
-    document.attributes.get(to_usize(first)..to_usize(last)).unwrap_or_default()
-}
-
-fn declarations<'d>(document: &'d Document<'_>, element: &Node) -> &'d [Declaration] {
-    let (first, last) = element.declarations;
-    document.declarations.get(to_usize(first)..to_usize(last)).unwrap_or_default()
-}
-
-fn uri_span(document: &Document<'_>, namespace: u32) -> Span {
-    let index = namespace.checked_sub(super::NS_BASE).map_or(usize::MAX, to_usize);
-    document.declarations.get(index).map_or(Span::default(), |declaration| declaration.uri)
 }
 
 /// The declaration of `prefix` that the element itself has.
 fn declared(document: &Document<'_>, element: &Node, prefix: &str) -> Option<Declaration> {
-    let list = declarations(document, element).iter();
+    let list = document.declarations_of(element).iter();
     list.copied().find(|declaration| document.str(declaration.prefix) == prefix)
 }
 
 /// The declaration of `prefix` in force at an element: its own or that of the nearest ancestor.
 fn in_scope(document: &Document<'_>, index: u32, prefix: &str) -> Option<Declaration> {
-    let mut at = index;
-    loop {
-        let element = document.node(at);
-        match declared(document, element, prefix) {
-            Some(found) => return Some(found),
-            None if at == 0 => return None,
-            None => at = element.parent,
-        }
+    let parent = |at: &u32| (*at != 0).then(|| document.node(*at).parent);
+    std::iter::successors(Some(index), parent).find_map(|at| declared(document, document.node(at), prefix))
+}
+
+/// The reference for a byte that needs one somewhere.
+pub(super) const fn reference(byte: u8) -> Option<&'static str> {
+    match byte {
+        b'&' => Some("&amp;"),
+        b'<' => Some("&lt;"),
+        b'>' => Some("&gt;"),
+        b'"' => Some("&quot;"),
+        b'\t' => Some("&#x9;"),
+        b'\n' => Some("&#xA;"),
+        b'\r' => Some("&#xD;"),
+        _ => None,
     }
 }
 
 /// Canonical XML 1.0 section 2.3, text nodes.
 fn escape_text(text: &str, out: &mut String) {
     escape(text, out, |byte| match byte {
-        b'&' => Some("&amp;"),
-        b'<' => Some("&lt;"),
-        b'>' => Some("&gt;"),
-        b'\r' => Some("&#xD;"),
-        _ => None,
+        b'"' | b'\t' | b'\n' => None,
+        _ => reference(byte),
     });
 }
 
-/// Canonical XML 1.0 section 2.3, attribute nodes.
-fn escape_attribute(text: &str, out: &mut String) {
-    escape(text, out, |byte| match byte {
-        b'&' => Some("&amp;"),
-        b'<' => Some("&lt;"),
-        b'"' => Some("&quot;"),
-        b'\t' => Some("&#x9;"),
-        b'\n' => Some("&#xA;"),
-        b'\r' => Some("&#xD;"),
-        _ => None,
-    });
+/// Canonical XML 1.0 section 2.3, attribute and namespace nodes.
+fn attribute(out: &mut String, name: [&str; 2], value: &str) {
+    out.extend(name);
+    out.push_str("=\"");
+    escape(value, out, |byte| if byte == b'>' { None } else { reference(byte) });
+    out.push('"');
 }
 
 /// Copies `text`, with what `replace` says in the place of single bytes (ASCII only).
@@ -235,10 +187,17 @@ pub(super) fn escape(text: &str, out: &mut String, replace: impl Fn(u8) -> Optio
     let mut copied = 0;
     for (at, byte) in text.bytes().enumerate() {
         if let Some(replacement) = replace(byte) {
-            out.push_str(text.get(copied..at).unwrap_or_default());
-            out.push_str(replacement);
+            out.extend([text.get(copied..at).unwrap_or_default(), replacement]);
             copied = at + 1;
         }
     }
     out.push_str(text.get(copied..).unwrap_or_default());
+}
+
+/// Canonical XML 1.0 section 1.3: no namespace that the element declares is relative.
+fn has_canonical_form(document: &Document<'_>, index: u32) -> Result<(), XmlError> {
+    match document.declarations_of(document.node(index)).iter().any(|found| found.relative) {
+        true => Err(XmlError::RelativeNamespace(Element::new(document, index).quoted())),
+        false => Ok(()),
+    }
 }

@@ -1,5 +1,7 @@
 //! The productions `Char`, `Name` and `QName` of XML 1.0 (fifth edition) and Namespaces in XML 1.0.
 
+use crate::encoding::is_space;
+
 /// `NameStartChar` without the colon (XML 1.0 production 4).
 fn starts_name(c: char) -> bool {
     matches!(c,
@@ -33,18 +35,13 @@ pub(super) fn split_qname(text: &str) -> Option<(&str, &str)> {
     is_ncname(local).then_some((prefix, local))
 }
 
-/// White space (XML 1.0 production 3).
-pub(super) const fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
 /// `Char` (XML 1.0 production 2), for a character that a reference names.
 pub(super) const fn is_char(c: char) -> bool {
     !matches!(c, '\0'..='\u{8}' | '\u{B}' | '\u{C}' | '\u{E}'..='\u{1F}' | '\u{FFFE}' | '\u{FFFF}')
 }
 
-/// Where the first character stands that is no `Char`. UTF-8 has no surrogates, so control
-/// characters and U+FFFE, U+FFFF (EF BF BE, EF BF BF) are all there is to look for.
+/// Where the first character stands that is no `Char`. UTF-8 has no surrogates, so control characters and U+FFFE,
+/// U+FFFF (EF BF BE, EF BF BF) are all there is to look for.
 pub(super) fn first_non_char(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     bytes.iter().enumerate().position(|(at, byte)| match byte {
@@ -56,9 +53,8 @@ pub(super) fn first_non_char(text: &str) -> Option<usize> {
 
 /// Whether the URI has a scheme (RFC 3986 section 3.1), so that it does not depend on a base.
 pub(super) fn is_absolute_uri(uri: &str) -> bool {
-    let Some((scheme, _)) = uri.split_once(':') else {
-        return false;
-    };
     let rest = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-    scheme.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic()) && scheme.bytes().all(rest)
+    uri.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(rest)
+    })
 }

@@ -1,44 +1,55 @@
-//! Bytes to `Document`. The only file that names quick-xml: its reader finds where tokens begin and
-//! end; what stands in them is judged here, because the reader accepts far more than XML allows.
+//! Bytes to `Document`. The only file that names quick-xml: its reader finds where tokens begin and end; what stands in
+//! them is judged here, because the reader accepts far more than XML allows.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::name::{first_non_char, is_absolute_uri, is_char, is_ncname, is_space, split_qname};
+use super::name::{first_non_char, is_absolute_uri, is_char, is_ncname, split_qname};
 use super::{
-    Attribute, Declaration, Document, IN_SCRATCH, Kind, Limits, NO_NS, NS_BASE, NS_XML, Node, Span,
-    XML_NS, XMLNS_NS, XmlError, to_u32, to_usize,
+    Attribute, Declaration, Document, IN_SCRATCH, Kind, Limits, NO_NS, NOTHING, NS_BASE, NS_XML, Node, Span, XML_NS,
+    XMLNS_NS, XmlError, to_u32, to_usize,
 };
+use crate::encoding::{XML_SPACE, is_space};
+
+/// Longer than any namespace in use. Names are compared with their URIs, and the canonical form may repeat a URI at
+/// each element, so this bounds what one costs.
+const MAX_URI: usize = 1024;
 
 const BOM: char = '\u{FEFF}';
 
 impl<'a> Document<'a> {
-    /// Reads a document in UTF-8, with or without byte order mark (Entra's metadata has one).
-    ///
-    /// # Errors
-    /// When it is not well-formed, not namespace-well-formed, or crosses a limit.
+    /// Reads a document in UTF-8, with or without byte order mark (Entra's metadata has one). It must be well-formed
+    /// and namespace-well-formed, and cross no limit.
     pub(crate) fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, XmlError> {
         if bytes.len() > limits.bytes {
-            return Err(XmlError::TooMuch { what: "bytes", limit: limits.bytes });
+            return Err(XmlError::TooMuch("bytes", limits.bytes));
         }
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| XmlError::NotUtf8 { at: error.valid_up_to() })?;
+        let text = std::str::from_utf8(bytes).map_err(|error| XmlError::NotUtf8(error.valid_up_to()))?;
         Self::parse_str(text.strip_prefix(BOM).unwrap_or(text), limits)
     }
 
     /// As [`parse`](Self::parse), for text without byte order mark.
     pub(crate) fn parse_str(text: &'a str, limits: &Limits) -> Result<Self, XmlError> {
         if text.len() > limits.bytes {
-            return Err(XmlError::TooMuch { what: "bytes", limit: limits.bytes });
+            return Err(XmlError::TooMuch("bytes", limits.bytes));
         }
         if let Some(at) = first_non_char(text) {
-            return Err(XmlError::Malformed { at, rule: "a character that XML does not allow" });
+            return Err(XmlError::Malformed(at, "a character that XML does not allow"));
         }
         // quick-xml would drop a second byte order mark without a word.
         if text.starts_with(BOM) {
-            return Err(XmlError::Malformed { at: 0, rule: "text stands before the root element" });
+            return Err(XmlError::Malformed(0, "text stands before the root element"));
         }
-        Parser::new(text, limits).run()
+        let document = Document {
+            text,
+            // Entra's messages have a node for each 50 bytes and an attribute for each 90.
+            nodes: Vec::with_capacity(text.len() / 48 + 8),
+            attributes: Vec::with_capacity(text.len() / 80 + 8),
+            canonical_limit: limits.bytes.saturating_mul(4),
+            ..Document::default()
+        };
+        let (open, scope, tag) = (Vec::new(), Vec::new(), Vec::new());
+        Parser { document, limits, open, scope, tag, at: 0, in_text: false }.run()
     }
 }
 
@@ -49,27 +60,15 @@ struct Parser<'a, 'l> {
     open: Vec<u32>,
     /// Indices of the declarations in scope, innermost last.
     scope: Vec<u32>,
+    /// Attributes of the tag under work, whose namespaces are not resolved yet.
+    tag: Vec<Attribute>,
     /// Where the token under work begins.
     at: usize,
     /// Whether the last node is a text that the next token may continue.
     in_text: bool,
 }
 
-impl<'a, 'l> Parser<'a, 'l> {
-    fn new(text: &'a str, limits: &'l Limits) -> Self {
-        // Entra's messages have a node for each 50 bytes and an attribute for each 90.
-        let document = Document {
-            text,
-            scratch: String::new(),
-            nodes: Vec::with_capacity(text.len() / 48 + 8),
-            attributes: Vec::with_capacity(text.len() / 80 + 8),
-            declarations: Vec::with_capacity(16),
-            canonical_limit: limits.bytes.saturating_mul(4),
-        };
-        let open = Vec::with_capacity(16);
-        Self { document, limits, open, scope: Vec::with_capacity(16), at: 0, in_text: false }
-    }
-
+impl<'a> Parser<'a, '_> {
     fn run(mut self) -> Result<Document<'a>, XmlError> {
         let text = self.document.text;
         let mut reader = Reader::from_str(text);
@@ -82,8 +81,8 @@ impl<'a, 'l> Parser<'a, 'l> {
             let token = text.get(self.at..end).ok_or_else(|| self.fault("a broken token"))?;
             match event {
                 Event::Eof => break,
-                Event::Start(_) => self.start_tag(token.strip_suffix('>'), false)?,
-                Event::Empty(_) => self.start_tag(token.strip_suffix("/>"), true)?,
+                Event::Start(_) => self.start_tag(inside(token, "<", ">"), false)?,
+                Event::Empty(_) => self.start_tag(inside(token, "<", "/>"), true)?,
                 Event::End(_) => self.end_tag(token)?,
                 Event::Text(_) => self.text(token)?,
                 Event::GeneralRef(_) => self.reference(token)?,
@@ -91,7 +90,7 @@ impl<'a, 'l> Parser<'a, 'l> {
                 Event::Comment(_) => self.comment(token)?,
                 Event::Decl(_) => self.declaration(token)?,
                 Event::PI(_) => return Err(self.fault("a processing instruction")),
-                Event::DocType(_) => return Err(XmlError::Doctype { at: self.at }),
+                Event::DocType(_) => return Err(XmlError::Doctype(self.at)),
             }
             self.at = end;
         }
@@ -103,85 +102,58 @@ impl<'a, 'l> Parser<'a, 'l> {
     }
 
     fn fault(&self, rule: &'static str) -> XmlError {
-        XmlError::Malformed { at: self.at, rule }
+        XmlError::Malformed(self.at, rule)
     }
 
-    /// `slice` as it lies in the input.
-    fn span(&self, slice_start: usize, len: usize) -> Span {
-        Span { start: to_u32(slice_start), len: to_u32(len) }
-    }
-
-    fn push(&mut self, node: Node) -> Result<u32, XmlError> {
-        let index = self.document.nodes.len();
-        if index >= self.limits.nodes {
-            return Err(XmlError::TooMuch { what: "nodes", limit: self.limits.nodes });
+    fn push(&mut self, node: Node) -> Result<(), XmlError> {
+        if self.document.nodes.len() >= self.limits.nodes {
+            return Err(XmlError::TooMuch("nodes", self.limits.nodes));
         }
         self.document.nodes.push(node);
-        Ok(to_u32(index))
+        Ok(())
     }
 
-    fn leaf(&mut self, kind: Kind, content: Span) -> Result<(), XmlError> {
-        let Some(parent) = self.open.last().copied() else {
-            return match kind {
-                Kind::Comment => Ok(()), // before or after the root: no part of what we read
-                _ => Err(self.fault("text stands outside the root element")),
-            };
-        };
+    fn leaf(&mut self, kind: Kind, local: Span) -> Result<(), XmlError> {
         let end = to_u32(self.document.nodes.len()) + 1;
-        self.push(Node {
-            kind,
-            parent,
-            end,
-            prefix: Span::default(),
-            local: content,
-            namespace: NO_NS,
-            attributes: (0, 0),
-            declarations: (0, 0),
-        })?;
-        Ok(())
+        match (self.open.last().copied(), kind) {
+            (Some(parent), _) => self.push(Node { kind, parent, end, local, ..NOTHING }),
+            (None, Kind::Comment) => Ok(()), // before or after the root: no part of what we read
+            (None, _) => Err(self.fault("text stands outside the root element")),
+        }
     }
 
     // ---- tags ----
 
-    /// `tag` is the token without its closing bracket.
+    /// `tag` is the token without its brackets.
     fn start_tag(&mut self, tag: Option<&'a str>, empty: bool) -> Result<(), XmlError> {
         self.in_text = false;
-        let tag =
-            tag.and_then(|tag| tag.strip_prefix('<')).ok_or_else(|| self.fault("a broken tag"))?;
+        let tag = tag.ok_or_else(|| self.fault("a broken tag"))?;
         if self.open.is_empty() && !self.document.nodes.is_empty() {
             return Err(self.fault("there is a second root element"));
         }
-        if self.open.len() >= self.limits.depth.into() {
-            return Err(XmlError::TooMuch { what: "levels", limit: self.limits.depth.into() });
+        let depth = usize::from(self.limits.depth);
+        if self.open.len() >= depth {
+            return Err(XmlError::TooMuch("levels", depth));
         }
-        let name_len = tag.bytes().position(is_space).unwrap_or(tag.len());
-        let (name, rest) = tag.split_at_checked(name_len).unwrap_or((tag, ""));
+        let (name, rest) = tag.split_at_checked(tag.find(XML_SPACE).unwrap_or(tag.len())).unwrap_or((tag, ""));
         let (prefix, local) = self.qname(name, self.at + 1)?;
-        let attributes = to_u32(self.document.attributes.len());
         let declarations = to_u32(self.document.declarations.len());
-        self.attributes(rest, self.at + 1 + name_len)?;
+        self.attributes(rest, self.at + 1 + name.len())?;
         let declared = to_u32(self.document.declarations.len());
         self.scope.extend(declarations..declared);
-        self.share_uris(declarations, declared);
         if self.scope.len() > self.limits.namespaces {
-            return Err(XmlError::TooMuch { what: "namespaces", limit: self.limits.namespaces });
+            return Err(XmlError::TooMuch("namespaces", self.limits.namespaces));
         }
-        if self.document.str(prefix) == "xmlns" {
-            return Err(self.fault("the prefix xmlns cannot name an element"));
-        }
+        // That includes the prefix `xmlns`, which nothing declares.
         let namespace = self.resolve(prefix, true)?;
-        self.resolve_attributes(attributes, declarations)?;
+        let attributes = to_u32(self.document.attributes.len());
+        self.resolve_attributes(declarations)?;
+        let attributes = (attributes, to_u32(self.document.attributes.len()));
+        let declarations = (declarations, declared);
         let index = to_u32(self.document.nodes.len());
-        self.push(Node {
-            kind: Kind::Element,
-            parent: self.open.last().copied().unwrap_or(index),
-            end: index + 1,
-            prefix,
-            local,
-            namespace,
-            attributes: (attributes, to_u32(self.document.attributes.len())),
-            declarations: (declarations, declared),
-        })?;
+        let (kind, parent) = (Kind::Element, self.open.last().copied().unwrap_or(index));
+        let end = index + 1;
+        self.push(Node { kind, parent, end, prefix, local, namespace, attributes, declarations })?;
         self.open.push(index);
         if empty {
             self.close();
@@ -191,16 +163,9 @@ impl<'a, 'l> Parser<'a, 'l> {
 
     fn end_tag(&mut self, token: &str) -> Result<(), XmlError> {
         self.in_text = false;
-        let name = token.strip_prefix("</").and_then(|token| token.strip_suffix('>'));
-        let name = name.map(|name| name.trim_end_matches([' ', '\t', '\r', '\n']));
-        let open = self.open.last().and_then(|index| self.document.nodes.get(to_usize(*index)));
-        let matches = open.zip(name).is_some_and(|(open, name)| {
-            // Both parts lie side by side in the input, with the colon if there is a prefix.
-            let (start, local) = (to_usize(open.prefix.start), open.local);
-            let end = to_usize(local.start) + to_usize(local.len);
-            self.document.text.get(start..end) == Some(name)
-        });
-        if !matches {
+        let name = inside(token, "</", ">").map(|name| name.trim_end_matches(XML_SPACE));
+        let open = self.open.last().map(|index| self.document.node(*index));
+        if open.map(|open| self.document.qname(open.prefix, open.local)) != name || name.is_none() {
             return Err(self.fault("an end tag does not match its start tag"));
         }
         self.close();
@@ -222,14 +187,13 @@ impl<'a, 'l> Parser<'a, 'l> {
     fn qname(&self, name: &str, start: usize) -> Result<(Span, Span), XmlError> {
         let (prefix, local) = split_qname(name).ok_or_else(|| self.fault("a name is no QName"))?;
         let local_start = start + name.len() - local.len();
-        Ok((self.span(start, prefix.len()), self.span(local_start, local.len())))
+        Ok((Span::new(start, prefix.len()), Span::new(local_start, local.len())))
     }
 
     /// `rest` is what follows the name in a tag; it begins at byte `start` of the input.
-    fn attributes(&mut self, rest: &'a str, start: usize) -> Result<(), XmlError> {
+    fn attributes(&mut self, rest: &str, start: usize) -> Result<(), XmlError> {
         let bytes = rest.as_bytes();
-        let first_attribute = self.document.attributes.len();
-        let first_declaration = self.document.declarations.len();
+        let declarations = self.document.declarations.len();
         let mut at = 0;
         loop {
             let spaces = count(bytes, at, is_space);
@@ -237,140 +201,88 @@ impl<'a, 'l> Parser<'a, 'l> {
             if at == bytes.len() {
                 return Ok(());
             }
-            let name_len = count(bytes, at, |byte| byte != b'=' && !is_space(byte));
-            let equals = at + name_len + count(bytes, at + name_len, is_space);
+            let name_end = at + count(bytes, at, |byte| byte != b'=' && !is_space(byte));
+            let equals = name_end + count(bytes, name_end, is_space);
             let open = equals + 1 + count(bytes, equals + 1, is_space);
             let quote = match (bytes.get(equals), bytes.get(open)) {
                 (Some(b'='), Some(quote @ (b'"' | b'\''))) if spaces > 0 => *quote,
                 _ => return Err(self.fault("an attribute is not written name=\"value\"")),
             };
-            let value_len = count(bytes, open + 1, |byte| byte != quote);
-            let close = open + 1 + value_len;
+            let close = open + 1 + count(bytes, open + 1, |byte| byte != quote);
             let (Some(name), Some(value), Some(_)) =
-                (rest.get(at..at + name_len), rest.get(open + 1..close), bytes.get(close))
+                (rest.get(at..name_end), rest.get(open + 1..close), bytes.get(close))
             else {
                 return Err(self.fault("an attribute value does not end"));
             };
-            self.attribute(name, start + at, value, start + open + 1)?;
-            let count = self.document.attributes.len() - first_attribute
-                + self.document.declarations.len()
-                - first_declaration;
-            if count > self.limits.attributes {
-                return Err(XmlError::TooMuch {
-                    what: "attributes",
-                    limit: self.limits.attributes,
-                });
+            let (prefix, local) = self.qname(name, start + at)?;
+            let value = self.attribute_value(value, start + open + 1)?;
+            match (self.document.str(prefix), self.document.str(local)) {
+                ("", "xmlns") => self.declare(Span::default(), value)?,
+                ("xmlns", _) => self.declare(local, value)?,
+                _ => self.tag.push(Attribute { prefix, local, namespace: NO_NS, value }),
+            }
+            if self.tag.len() + self.document.declarations.len() - declarations > self.limits.attributes {
+                return Err(XmlError::TooMuch("attributes", self.limits.attributes));
             }
             at = close + 1;
-        }
-    }
-
-    fn attribute(
-        &mut self,
-        name: &str,
-        at: usize,
-        value: &str,
-        value_at: usize,
-    ) -> Result<(), XmlError> {
-        let (prefix, local) = self.qname(name, at)?;
-        let value = self.attribute_value(value, value_at)?;
-        match (self.document.str(prefix), self.document.str(local)) {
-            ("", "xmlns") => self.declare(Span::default(), value),
-            ("xmlns", _) => self.declare(local, value),
-            _ => {
-                let namespace = NO_NS; // resolved when all declarations of the tag are known
-                self.document.attributes.push(Attribute { prefix, local, namespace, value });
-                Ok(())
-            }
         }
     }
 
     /// Namespaces in XML 1.0 section 3, and the constraints of sections 2.2 and 5.
     fn declare(&mut self, prefix: Span, uri: Span) -> Result<(), XmlError> {
         let (name, value) = (self.document.str(prefix), self.document.str(uri));
+        let reserved = value == XML_NS || value == XMLNS_NS;
         let allowed = match name {
             "xmlns" => false,
             "xml" => value == XML_NS,
-            "" => value != XML_NS && value != XMLNS_NS,
-            _ => !value.is_empty() && value != XML_NS && value != XMLNS_NS,
+            "" => !reserved,
+            _ => !value.is_empty() && !reserved,
         };
         if !allowed {
             return Err(self.fault("a namespace declaration that is not allowed"));
+        }
+        if value.len() > MAX_URI {
+            return Err(XmlError::TooMuch("bytes in a namespace URI", MAX_URI));
         }
         let relative = !value.is_empty() && !is_absolute_uri(value);
         self.document.declarations.push(Declaration { prefix, uri, relative });
         Ok(())
     }
 
-    /// Gives equal URIs in scope the same span, so that comparing attributes, which is done pairwise,
-    /// does not read URIs of kilobytes again for each pair.
-    fn share_uris(&mut self, first: u32, end: u32) {
-        for index in first..end {
-            let Some(new) = self.document.declarations.get(to_usize(index)) else { continue };
-            let uri = self.document.str(new.uri);
-            let known =
-                self.scope.iter().filter_map(|at| self.document.declarations.get(to_usize(*at)));
-            let same = known.map(|known| known.uri).find(|known| self.document.str(*known) == uri);
-            if let (Some(same), Some(new)) =
-                (same, self.document.declarations.get_mut(to_usize(index)))
-            {
-                new.uri = same;
-            }
-        }
-    }
-
+    /// The namespace of a name; only elements take the default one.
     fn resolve(&self, prefix: Span, default: bool) -> Result<u32, XmlError> {
         let name = self.document.str(prefix);
-        if name == "xml" {
-            return Ok(NS_XML);
+        match name {
+            "xml" => return Ok(NS_XML),
+            "" if !default => return Ok(NO_NS),
+            _ => {}
         }
-        if name.is_empty() && !default {
-            return Ok(NO_NS);
-        }
-        let declared = |index: &&u32| {
-            let declaration = self.document.declarations.get(to_usize(**index));
-            declaration.is_some_and(|declaration| self.document.str(declaration.prefix) == name)
-        };
-        let found = self.scope.iter().rev().find(declared).copied();
-        match found
-            .and_then(|index| self.document.declarations.get(to_usize(index)).zip(Some(index)))
-        {
-            Some((declaration, _)) if declaration.uri.len == 0 => Ok(NO_NS),
-            Some((_, index)) => Ok(index + NS_BASE),
-            None if name.is_empty() => Ok(NO_NS),
-            None => Err(self.fault("a prefix is not declared")),
+        let declared = self.scope.iter().rev().find_map(|index| {
+            let found = self.document.declarations.get(to_usize(*index))?;
+            (self.document.str(found.prefix) == name).then_some((*index, found.uri.len))
+        });
+        match declared {
+            Some((index, 1..)) => Ok(index + NS_BASE),
+            None if !name.is_empty() => Err(self.fault("a prefix is not declared")),
+            _ => Ok(NO_NS), // the default namespace is not declared, or undeclared
         }
     }
 
-    /// Resolves the attributes of the tag under work, and demands that each name and each declared prefix
-    /// is unique (XML 1.0 section 3.1, Namespaces in XML section 6.3).
-    fn resolve_attributes(&mut self, first: u32, declarations: u32) -> Result<(), XmlError> {
-        let first = to_usize(first);
-        for index in first..self.document.attributes.len() {
-            let Some(prefix) = self.document.attributes.get(index).map(|found| found.prefix) else {
-                continue;
-            };
-            let namespace = self.resolve(prefix, false)?;
-            if let Some(attribute) = self.document.attributes.get_mut(index) {
-                attribute.namespace = namespace;
-            }
+    /// Resolves the attributes of the tag under work, and demands that each name and each declared prefix is unique
+    /// (XML 1.0 section 3.1, Namespaces in XML section 6.3).
+    fn resolve_attributes(&mut self, declarations: u32) -> Result<(), XmlError> {
+        let mut tag = std::mem::take(&mut self.tag);
+        for attribute in &mut tag {
+            attribute.namespace = self.resolve(attribute.prefix, false)?;
         }
-        let tail = self.document.attributes.get(first..).unwrap_or_default();
-        let uri = |namespace: u32| {
-            let index = to_usize(namespace.checked_sub(NS_BASE)?);
-            self.document.declarations.get(index).map(|declaration| declaration.uri)
-        };
-        let same = |a: &Attribute, b: &Attribute| {
-            let shared = || uri(a.namespace).is_some_and(|span| uri(b.namespace) == Some(span));
-            self.document.str(a.local) == self.document.str(b.local)
-                && (a.namespace == b.namespace || shared())
-        };
-        let twice = has_pair(tail, same);
-        let declared = self.document.declarations.get(to_usize(declarations)..).unwrap_or_default();
-        let twice = twice
-            || has_pair(declared, |a, b| {
-                self.document.str(a.prefix) == self.document.str(b.prefix)
+        let document = &mut self.document;
+        let declared = document.declarations.get(to_usize(declarations)..).unwrap_or_default();
+        let twice = has_pair(declared, |a, b| document.str(a.prefix) == document.str(b.prefix))
+            || has_pair(&tag, |a, b| {
+                document.str(a.local) == document.str(b.local) && document.uri(a.namespace) == document.uri(b.namespace)
             });
+        document.attributes.append(&mut tag);
+        self.tag = tag; // empty again, for the next
         match twice {
             true => Err(self.fault("an attribute stands twice")),
             false => Ok(()),
@@ -385,7 +297,7 @@ impl<'a, 'l> Parser<'a, 'l> {
             return Err(self.fault("< stands in an attribute value"));
         }
         if !raw.bytes().any(|byte| matches!(byte, b'&' | b'\t' | b'\n' | b'\r')) {
-            return Ok(self.span(at, raw.len()));
+            return Ok(Span::new(at, raw.len()));
         }
         let start = self.document.scratch.len();
         let mut rest = raw;
@@ -393,8 +305,7 @@ impl<'a, 'l> Parser<'a, 'l> {
             let (plain, special) = rest.split_at_checked(found).unwrap_or((rest, ""));
             self.document.scratch.push_str(plain);
             rest = if let Some(after) = special.strip_prefix('&') {
-                let broken = || XmlError::Malformed { at, rule: "a reference does not end" };
-                let (name, after) = after.split_once(';').ok_or_else(broken)?;
+                let (name, after) = after.split_once(';').ok_or_else(|| self.fault("a reference does not end"))?;
                 let character = self.referenced(name)?;
                 self.document.scratch.push(character);
                 after
@@ -408,17 +319,15 @@ impl<'a, 'l> Parser<'a, 'l> {
     }
 
     fn scratch_from(&self, start: usize) -> Span {
-        let len = self.document.scratch.len() - start;
-        Span { start: to_u32(start) | IN_SCRATCH, len: to_u32(len) }
+        let span = Span::new(start, self.document.scratch.len() - start);
+        Span { start: span.start | IN_SCRATCH, ..span }
     }
 
     /// What stands between `&` and `;`: one of the five, or a character (XML 1.0 section 4.1).
     fn referenced(&self, name: &str) -> Result<char, XmlError> {
         let number = name.strip_prefix('#').and_then(|digits| {
-            let (digits, radix) = match digits.strip_prefix('x') {
-                Some(digits) => (digits, 16),
-                None => (digits, 10),
-            };
+            let hexadecimal = digits.strip_prefix('x').map(|digits| (digits, 16));
+            let (digits, radix) = hexadecimal.unwrap_or((digits, 10));
             // `from_str_radix` takes a sign, XML does not.
             let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
             u32::from_str_radix(digits, radix).ok().filter(|_| plain)
@@ -437,10 +346,7 @@ impl<'a, 'l> Parser<'a, 'l> {
     }
 
     fn text(&mut self, token: &'a str) -> Result<(), XmlError> {
-        if token.is_empty() {
-            return Ok(());
-        }
-        if self.open.is_empty() && token.bytes().all(is_space) {
+        if token.is_empty() || (self.open.is_empty() && token.bytes().all(is_space)) {
             return Ok(());
         }
         if token.contains("]]>") {
@@ -450,15 +356,12 @@ impl<'a, 'l> Parser<'a, 'l> {
     }
 
     fn reference(&mut self, token: &str) -> Result<(), XmlError> {
-        let name = token.strip_prefix('&').and_then(|token| token.strip_suffix(';'));
-        let character = self.referenced(name.unwrap_or_default())?;
-        let mut buffer = [0; 4];
-        let text: &str = character.encode_utf8(&mut buffer);
-        self.text_in_scratch(|scratch| scratch.push_str(text))
+        let character = self.referenced(inside(token, "&", ";").unwrap_or_default())?;
+        self.text_in_scratch(|scratch| scratch.push(character))
     }
 
     fn cdata(&mut self, token: &'a str) -> Result<(), XmlError> {
-        let content = token.strip_prefix("<![CDATA[").and_then(|token| token.strip_suffix("]]>"));
+        let content = inside(token, "<![CDATA[", "]]>");
         let content = content.ok_or_else(|| self.fault("a broken CDATA section"))?;
         if content.is_empty() && !self.open.is_empty() {
             return Ok(()); // is in no tree: neither in ours nor in the canonical form
@@ -471,101 +374,80 @@ impl<'a, 'l> Parser<'a, 'l> {
         if self.in_text || text.contains('\r') {
             return self.text_in_scratch(|scratch| push_lines(scratch, text));
         }
-        self.leaf(Kind::Text, self.span(at, text.len()))?;
         self.in_text = true;
-        Ok(())
+        self.leaf(Kind::Text, Span::new(at, text.len()))
     }
 
-    /// Adds text that is not as it stands in the input: to the text node under way, or as a new one.
+    /// Adds text that is not as it stands in the input, to the text under way or as a new one.
     fn text_in_scratch(&mut self, write: impl FnOnce(&mut String)) -> Result<(), XmlError> {
-        if !self.in_text {
-            let start = self.document.scratch.len();
-            write(&mut self.document.scratch);
-            self.in_text = true;
-            return self.leaf(Kind::Text, self.scratch_from(start));
+        let Document { text, scratch, nodes, .. } = &mut self.document;
+        let so_far = nodes.last().filter(|_| self.in_text).map(|node| node.local);
+        let start = match so_far {
+            // A text under way is the last thing in the side buffer, if it is there at all.
+            Some(span) if span.in_scratch() => span.range().start,
+            _ => scratch.len(),
+        };
+        if let Some(span) = so_far.filter(|span| !span.in_scratch()) {
+            scratch.push_str(text.get(span.range()).unwrap_or_default());
         }
-        let Some(so_far) = self.document.nodes.last().map(|node| node.local) else {
-            return Ok(());
-        };
-        // A text under way is the last thing in the side buffer, if it is there at all.
-        let start = match so_far.start & IN_SCRATCH {
-            0 => {
-                let start = self.document.scratch.len();
-                let range = to_usize(so_far.start)..to_usize(so_far.start + so_far.len);
-                self.document.scratch.push_str(self.document.text.get(range).unwrap_or_default());
-                start
-            }
-            _ => to_usize(so_far.start & !IN_SCRATCH),
-        };
-        write(&mut self.document.scratch);
+        write(scratch);
         let content = self.scratch_from(start);
-        if let Some(node) = self.document.nodes.last_mut() {
-            node.local = content;
+        match self.document.nodes.last_mut() {
+            Some(node) if self.in_text => node.local = content,
+            _ => self.leaf(Kind::Text, content)?,
         }
+        self.in_text = true;
         Ok(())
     }
 
     fn comment(&mut self, token: &str) -> Result<(), XmlError> {
         self.in_text = false;
-        let content = token.strip_prefix("<!--").and_then(|token| token.strip_suffix("-->"));
-        match content {
+        match inside(token, "<!--", "-->") {
             Some(content) if !content.contains("--") && !content.ends_with('-') => {
-                self.leaf(Kind::Comment, self.span(self.at + 4, content.len()))
+                self.leaf(Kind::Comment, Span::new(self.at + 4, content.len()))
             }
             _ => Err(self.fault("a broken comment")),
         }
     }
 
     /// XML 1.0 production 23; only at the very start, only version 1.0, only UTF-8.
-    fn declaration(&mut self, token: &str) -> Result<(), XmlError> {
-        let content = token.strip_prefix("<?xml").and_then(|token| token.strip_suffix("?>"));
-        let content = content
-            .filter(|_| self.at == 0)
-            .ok_or_else(|| self.fault("a misplaced XML declaration"))?;
-        let mut rest = content;
+    fn declaration(&mut self, token: &'a str) -> Result<(), XmlError> {
+        let content = inside(token, "<?xml", "?>").filter(|_| self.at == 0);
+        let content = content.ok_or_else(|| self.fault("a misplaced XML declaration"))?;
+        self.attributes(content, "<?xml".len())?;
         let mut seen = 0;
-        while let Some((name, value, after)) = pseudo_attribute(rest) {
+        for Attribute { prefix, local, value, .. } in std::mem::take(&mut self.tag) {
             // In this order, each at most once.
-            let place = match name {
-                "version" if value == "1.0" => 1,
-                "encoding" if value.eq_ignore_ascii_case("utf-8") => 2,
-                "encoding" if is_ncname(value) => return Err(XmlError::NotUtf8 { at: self.at }),
-                "standalone" if matches!(value, "yes" | "no") => 3,
+            let place = match (self.document.qname(prefix, local), self.document.str(value)) {
+                _ if value.in_scratch() => 0, // no reference stands for any of this
+                ("version", "1.0") => 1,
+                ("encoding", name) if name.eq_ignore_ascii_case("utf-8") => 2,
+                ("encoding", name) if is_ncname(name) => return Err(XmlError::NotUtf8(self.at)),
+                ("standalone", "yes" | "no") => 3,
                 _ => 0,
             };
             if place <= seen || (seen == 0 && place != 1) {
                 return Err(self.fault("a broken XML declaration"));
             }
             seen = place;
-            rest = after;
         }
-        match seen > 0 && rest.bytes().all(is_space) {
+        match seen > 0 && self.document.declarations.is_empty() {
             true => Ok(()),
             false => Err(self.fault("a broken XML declaration")),
         }
     }
 }
 
-/// ` name="value"` at the start of `text`, and what follows it.
-fn pseudo_attribute(text: &str) -> Option<(&str, &str, &str)> {
-    const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
-    let trimmed = text.trim_start_matches(SPACE);
-    if trimmed.len() == text.len() {
-        return None;
-    }
-    let (name, rest) = trimmed.split_once('=')?;
-    let rest = rest.trim_start_matches(SPACE);
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let (value, rest) = rest.get(1..)?.split_once(quote)?;
-    Some((name.trim_end_matches(SPACE), value, rest))
+/// What stands between the brackets of a token.
+fn inside<'t>(token: &'t str, open: &str, close: &str) -> Option<&'t str> {
+    token.strip_prefix(open)?.strip_suffix(close)
 }
 
 /// Copies text with its line ends normalized (XML 1.0 section 2.11).
 fn push_lines(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some((line, after)) = rest.split_once('\r') {
-        out.push_str(line);
-        out.push('\n');
+        out.extend([line, "\n"]);
         rest = after.strip_prefix('\n').unwrap_or(after);
     }
     out.push_str(rest);

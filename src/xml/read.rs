@@ -1,7 +1,7 @@
 //! Reading a `Document`: elements, their attributes, and children in the order of a schema.
 
-use super::{Attribute, Document, Kind, NO_NS, Node, XmlError, to_usize};
-use crate::encoding::Quoted;
+use super::{Document, Kind, NO_NS, Node, XmlError};
+use crate::encoding::{Quoted, is_space};
 
 /// One element of a document.
 #[derive(Clone, Copy, Debug)]
@@ -66,45 +66,31 @@ impl<'d> Element<'d> {
         self.child_nodes().filter(|child| child.node.kind == Kind::Element)
     }
 
-    /// The elements directly inside, to be read in the order of the schema. Comments are skipped.
-    ///
-    /// # Errors
-    /// When there is text that is not white space.
+    /// The elements directly inside, to be read in the order of the schema. Comments are skipped; text that is not
+    /// white space is an error.
     pub(crate) fn children(self) -> Result<Children<'d>, XmlError> {
-        let text = self.child_nodes().any(|child| {
-            child.node.kind == Kind::Text
-                && !child.document.str(child.node.local).bytes().all(super::name::is_space)
-        });
-        match text {
-            true => Err(XmlError::MixedContent { element: self.quoted() }),
+        let is_text = |child: Self| child.node.kind == Kind::Text && !child.local_name().bytes().all(is_space);
+        match self.child_nodes().any(is_text) {
+            true => Err(XmlError::MixedContent(self.quoted())),
             false => Ok(Children { parent: self, at: self.index + 1 }),
         }
     }
 
-    /// The text inside. An element or comment among it is an error, because two readers would
-    /// differ about what the value is (CVE-2017-11427).
-    ///
-    /// # Errors
-    /// When there is anything but text.
+    /// The text inside. An element or comment among it is an error, because two readers would differ about what the
+    /// value is (CVE-2017-11427).
     pub(crate) fn text(self) -> Result<&'d str, XmlError> {
         let mut nodes = self.child_nodes();
         match (nodes.next(), nodes.next()) {
             (None, _) => Ok(""),
-            (Some(only), None) if only.node.kind == Kind::Text => {
-                Ok(self.document.str(only.node.local))
-            }
-            _ => Err(XmlError::MixedContent { element: self.quoted() }),
+            (Some(only), None) if only.node.kind == Kind::Text => Ok(only.local_name()),
+            _ => Err(XmlError::MixedContent(self.quoted())),
         }
-    }
-
-    fn attribute_list(self) -> &'d [Attribute] {
-        let (first, last) = self.node.attributes;
-        self.document.attributes.get(to_usize(first)..to_usize(last)).unwrap_or_default()
     }
 
     /// The value of the attribute of this name and of no namespace.
     pub(crate) fn attribute(self, name: &str) -> Option<&'d str> {
-        self.attribute_list()
+        self.document
+            .attributes_of(self.node)
             .iter()
             .find(|found| found.namespace == NO_NS && self.document.str(found.local) == name)
             .map(|found| self.document.str(found.value))
@@ -113,23 +99,20 @@ impl<'d> Element<'d> {
     /// Namespace, local name and value of each attribute.
     pub(crate) fn attributes(self) -> impl Iterator<Item = (&'d str, &'d str, &'d str)> {
         let document = self.document;
-        self.attribute_list().iter().map(move |found| {
-            (document.uri(found.namespace), document.str(found.local), document.str(found.value))
-        })
+        document
+            .attributes_of(self.node)
+            .iter()
+            .map(move |found| (document.uri(found.namespace), document.str(found.local), document.str(found.value)))
     }
 
     /// As [`attribute`](Self::attribute), when the schema demands it.
-    ///
-    /// # Errors
-    /// When it is absent.
     pub(crate) fn required(self, name: &'static str) -> Result<&'d str, XmlError> {
-        let missing = || XmlError::MissingAttribute { element: self.quoted(), attribute: name };
-        self.attribute(name).ok_or_else(missing)
+        self.attribute(name).ok_or_else(|| XmlError::MissingAttribute(self.quoted(), name))
     }
 
     /// The value is not of the type that the schema gives it.
     pub(crate) fn invalid(self, expected: &'static str) -> XmlError {
-        XmlError::InvalidValue { element: self.quoted(), expected }
+        XmlError::InvalidValue(self.quoted(), expected)
     }
 
     /// The name, for an error.
@@ -171,30 +154,16 @@ impl<'d> Children<'d> {
     }
 
     /// The next child, which must have this name.
-    ///
-    /// # Errors
-    /// When it has another, or there is none.
-    pub(crate) fn one(
-        &mut self,
-        namespace: &str,
-        local: &'static str,
-    ) -> Result<Element<'d>, XmlError> {
+    pub(crate) fn one(&mut self, namespace: &str, local: &'static str) -> Result<Element<'d>, XmlError> {
         let parent = self.parent;
-        self.optional(namespace, local)
-            .ok_or_else(|| XmlError::MissingElement { parent: parent.quoted(), child: local })
+        self.optional(namespace, local).ok_or_else(|| XmlError::MissingElement(parent.quoted(), local))
     }
 
-    /// The end of the sequence.
-    ///
-    /// # Errors
-    /// When another child follows.
+    /// The end of the sequence: another child is an error.
     pub(crate) fn end(mut self) -> Result<(), XmlError> {
         match self.peek() {
             None => Ok(()),
-            Some(found) => Err(XmlError::UnexpectedElement {
-                parent: self.parent.quoted(),
-                found: found.quoted(),
-            }),
+            Some(found) => Err(XmlError::UnexpectedElement(self.parent.quoted(), found.quoted())),
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Escaping writer for the messages that we send: no template, so nothing to inject into.
 
-use super::c14n::escape;
+use super::c14n::{escape, reference};
 
-/// Writes one document, element by element.
-///
-/// Names are constants of ours; every value is escaped, so that text cannot become markup
-/// (CVE-2026-46490, CVE-2021-37154).
+/// Writes one document, element by element. Names are constants of ours; every value is escaped, so that text cannot
+/// become markup (CVE-2026-46490, CVE-2021-37154).
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     out: String,
@@ -22,8 +20,7 @@ impl Writer {
     /// Opens an element.
     pub(crate) fn start(&mut self, name: &'static str) -> &mut Self {
         self.finish_tag();
-        self.out.push('<');
-        self.out.push_str(name);
+        self.out.extend(["<", name]);
         self.open.push(name);
         self.in_tag = true;
         self
@@ -32,9 +29,7 @@ impl Writer {
     /// Adds an attribute to the element just opened.
     pub(crate) fn attribute(&mut self, name: &str, value: &str) -> &mut Self {
         debug_assert!(self.in_tag, "attributes come before content");
-        self.out.push(' ');
-        self.out.push_str(name);
-        self.out.push_str("=\"");
+        self.out.extend([" ", name, "=\""]);
         escape_xml(value, &mut self.out);
         self.out.push('"');
         self
@@ -94,17 +89,10 @@ impl Writer {
 
 /// Escapes so that the same text comes out of any parser, in text and in attribute values.
 fn escape_xml(text: &str, out: &mut String) {
-    escape(text, out, |byte| match byte {
-        b'&' => Some("&amp;"),
-        b'<' => Some("&lt;"),
-        b'>' => Some("&gt;"),
-        b'"' => Some("&quot;"),
-        b'\t' => Some("&#x9;"),
-        b'\n' => Some("&#xA;"),
-        b'\r' => Some("&#xD;"),
+    escape(text, out, |byte| match (reference(byte), byte) {
         // No XML 1.0 can hold these; a replacement is better than a message that nobody can read.
-        0..0x20 => Some("\u{FFFD}"),
-        _ => None,
+        (None, 0..0x20) => Some("\u{FFFD}"),
+        (found, _) => found,
     });
 }
 
@@ -112,12 +100,9 @@ fn escape_xml(text: &str, out: &mut String) {
 pub(crate) fn escape_html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     escape(text, &mut out, |byte| match byte {
-        b'&' => Some("&amp;"),
-        b'<' => Some("&lt;"),
-        b'>' => Some("&gt;"),
-        b'"' => Some("&quot;"),
         b'\'' => Some("&#39;"),
-        _ => None,
+        b'\t' | b'\n' | b'\r' => None,
+        _ => reference(byte),
     });
     out
 }

@@ -36,6 +36,7 @@ fn the_neighbours_of_an_endpoint_are_found() {
     assert_eq!(acs.path(), "/saml/acs");
     assert_eq!(acs.sibling("login").as_ref(), "https://app.example/saml/login");
     assert_eq!(acs.origin(), "https://app.example");
+    assert_eq!(acs.child("x").as_ref(), "https://app.example/saml/acs/x");
     let root: EndpointUrl = "https://app.example".parse().expect("a URL");
     assert_eq!(root.path(), "/");
     assert_eq!(root.sibling("login").as_ref(), "https://app.example/login");

@@ -1,0 +1,423 @@
+//! Every kind of error, as an administrator reads it: code, sentence and hint, in a snapshot that is reviewed like
+//! prose. `UPDATE_SNAPSHOT=1 cargo test --test errors` writes it anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use entra_sso::entra::{aadsts, claims};
+use entra_sso::error::{
+    BindingError, ConfigurationError, DsigError, InvalidTime, MessageError, MetadataError, NoRandomness, Quoted,
+    RequestError, XmlError,
+};
+use entra_sso::mapping::{Preset, Rule, Rules, Source, Table};
+use entra_sso::saml::Comparison;
+use entra_sso::sp::Unsolicited;
+use entra_sso::testing::{TestIdp, TestResponse};
+use entra_sso::{
+    AuthnRequest, CertificateError, Error, InvalidId, Login, MemoryReplayCache, Rejection, ReturnTo, SecureRandom,
+    ServiceProvider, UnixTime,
+};
+
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+const PRINT: &str = "6D1C3F0E9A7B5D2488C0F1E2D3B4A5968778695A4B3C2D1E0F1A2B3C4D5E6F70";
+const OTHER: &str = "0F1A2B3C4D5E6F706D1C3F0E9A7B5D2488C0F1E2D3B4A5968778695A4B3C2D1E";
+
+/// The same bytes each time, so that the same IDs stand in the snapshot.
+#[derive(Debug)]
+struct NoChance;
+
+impl SecureRandom for NoChance {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        bytes.fill(0x5a);
+        Ok(())
+    }
+}
+
+/// What one kind of error says.
+struct Told {
+    kind: &'static str,
+    code: &'static str,
+    says: String,
+    hint: Option<(String, Option<&'static str>)>,
+}
+
+fn told(kind: &'static str, error: impl Into<Error>) -> Told {
+    let error = error.into();
+    let variant = kind.rsplit("::").next().unwrap_or(kind);
+    let debug = format!("{:?}", error.kind());
+    assert!(debug.contains(variant) || kind.starts_with("InvalidId"), "{kind} is {debug}");
+    let hint = error.hint().map(|hint| (hint.action.into_owned(), hint.place));
+    Told { kind, code: error.code(), says: error.to_string(), hint }
+}
+
+macro_rules! kinds {
+    ($($kind:path => $error:expr;)*) => { vec![$(told(stringify!($kind), $error)),*] };
+}
+
+fn quoted(text: &str) -> Quoted {
+    Quoted::new(text)
+}
+
+fn minutes(count: u64) -> Duration {
+    Duration::from_secs(60 * count)
+}
+
+fn sp() -> ServiceProvider {
+    let idp = TestIdp::new().identity_provider(NOW).expect("metadata");
+    ServiceProvider::at(&"https://app.example/saml".parse().expect("a URL"), idp)
+}
+
+/// What a login comes to whose answer is made different.
+fn answered(change: impl FnOnce(TestResponse) -> TestResponse) -> Error {
+    asked_and_answered(&AuthnRequest::new(), change)
+}
+
+fn asked_and_answered(request: &AuthnRequest, change: impl FnOnce(TestResponse) -> TestResponse) -> Error {
+    let sp = sp();
+    let started = sp.start_login_with(request, ReturnTo::default(), NOW, &NoChance).expect("a login");
+    let answer = TestIdp::new().answer(&started.outgoing, NOW).expect("a request");
+    let verdict = sp.judge_login(started.pending, &change(answer).posted(), NOW);
+    verdict.expect_err("refused")
+}
+
+fn unsolicited_in_response_to(id: &str) -> Error {
+    let replay_cache = Arc::new(MemoryReplayCache::default());
+    let sp = sp().with_unsolicited(Unsolicited::Accept { replay_cache });
+    let acs = sp.assertion_consumer_service().as_ref().to_owned();
+    let answer = TestIdp::new().unsolicited(&acs, sp.entity_id().as_ref(), NOW);
+    let posted = answer.in_response_to(Some(id)).posted();
+    sp.judge_unsolicited(&posted, NOW).expect_err("refused")
+}
+
+fn no_name() -> InvalidId {
+    "http://app.example/saml".parse::<entra_sso::EndpointUrl>().expect_err("no https")
+}
+
+fn no_time() -> InvalidTime {
+    "today".parse::<UnixTime>().expect_err("no time")
+}
+
+#[rustfmt::skip]
+fn xml() -> Vec<Told> {
+    kinds! {
+        XmlError::NotUtf8 => XmlError::NotUtf8 { at: 38 };
+        XmlError::Doctype => XmlError::Doctype { at: 38 };
+        XmlError::Malformed => XmlError::Malformed { at: 412, rule: "an end tag must match its start tag" };
+        XmlError::TooMuch => XmlError::TooMuch { what: "levels", limit: 64 };
+        XmlError::MissingElement => XmlError::MissingElement { parent: quoted("Response"), child: "Status" };
+        XmlError::UnexpectedElement => XmlError::UnexpectedElement { parent: quoted("Signature"), found: quoted("Object") };
+        XmlError::MixedContent => XmlError::MixedContent { element: quoted("NameID") };
+        XmlError::MissingAttribute => XmlError::MissingAttribute { element: quoted("Response"), attribute: "ID" };
+        XmlError::InvalidValue => XmlError::InvalidValue { element: quoted("Assertion"), expected: "dateTime with a time zone" };
+        XmlError::RelativeNamespace => XmlError::RelativeNamespace { element: quoted("Assertion") };
+    }
+}
+
+#[rustfmt::skip]
+fn message() -> Vec<Told> {
+    kinds! {
+        MessageError::Xml => XmlError::Doctype { at: 0 };
+        MessageError::UnexpectedMessage => MessageError::UnexpectedMessage { found: quoted("LogoutResponse") };
+        MessageError::Version => MessageError::Version { found: quoted("1.1") };
+        MessageError::DuplicateId => MessageError::DuplicateId { id: quoted("_8c68") };
+        MessageError::AmbiguousId => MessageError::AmbiguousId { element: quoted("Assertion"), attribute: quoted("Id") };
+        MessageError::MisplacedSignature => MessageError::MisplacedSignature { parent: quoted("Extensions") };
+        MessageError::AssertionCount => MessageError::AssertionCount { found: 2 };
+        MessageError::MisplacedAssertion => MessageError::MisplacedAssertion { parent: quoted("Object") };
+        MessageError::Encrypted => MessageError::Encrypted { what: quoted("EncryptedAssertion") };
+        MessageError::UnknownCondition => MessageError::UnknownCondition { found: quoted("DelegationRestriction") };
+        BindingError::Missing => BindingError::Missing("SAMLResponse");
+        BindingError::Repeated => BindingError::Repeated("SAMLResponse");
+        BindingError::Encoding => BindingError::Encoding("SAMLResponse");
+        BindingError::TooLarge => BindingError::TooLarge { limit: 262_144 };
+        BindingError::WrongBinding => BindingError::WrongBinding("HTTP-Redirect");
+        BindingError::RelayState => BindingError::RelayState;
+    }
+}
+
+#[rustfmt::skip]
+fn signature() -> Vec<Told> {
+    kinds! {
+        DsigError::Missing => DsigError::Missing { element: quoted("Assertion") };
+        DsigError::Shape => DsigError::Shape(XmlError::UnexpectedElement { parent: quoted("SignedInfo"), found: quoted("Reference") });
+        DsigError::Algorithm => DsigError::Algorithm { role: "signature method", algorithm: quoted("http://www.w3.org/2000/09/xmldsig#hmac-sha1") };
+        DsigError::Sha1 => DsigError::Sha1 { algorithm: quoted("http://www.w3.org/2000/09/xmldsig#rsa-sha1") };
+        DsigError::Reference => DsigError::Reference { found: quoted("#_other") };
+        DsigError::UnknownKey => DsigError::UnknownKey { found: Some(OTHER.into()), trusted: vec![PRINT.into()] };
+        DsigError::UnknownKey => DsigError::UnknownKey { found: None, trusted: vec![PRINT.into()] };
+        DsigError::BadSignature => DsigError::BadSignature { thumbprint: PRINT.into() };
+        DsigError::CertificateNotValid => DsigError::CertificateNotValid {
+            thumbprint: PRINT.into(), not_before: UnixTime::from_secs(1_600_000_000), not_after: UnixTime::from_secs(1_700_000_000), now: NOW,
+        };
+        DsigError::DigestMismatch => DsigError::DigestMismatch { element: quoted("Assertion") };
+    }
+}
+
+#[rustfmt::skip]
+fn rejection() -> Vec<Told> {
+    let cut = |from: &'static str, to: &'static str| answered(move |answer| answer.replace_before_signing(from, to));
+    kinds! {
+        Rejection::DestinationMismatch => answered(|a| a.destination(Some("https://app.example/sso")));
+        Rejection::IssuerMismatch => answered(|a| a.issuer("https://sts.windows.net/0b1c2d3e-0000-4000-8000-000000000000/"));
+        Rejection::InResponseToMismatch => answered(|a| a.in_response_to(Some("_another")));
+        Rejection::InResponseToMismatch => answered(|a| a.in_response_to(None));
+        Rejection::InResponseToMismatch => unsolicited_in_response_to("_another");
+        Rejection::NoNameId => answered(|a| a.name_id(" ", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"));
+        Rejection::NoBearerConfirmation => cut("cm:bearer", "cm:sender-vouches");
+        Rejection::RecipientMismatch => answered(|a| a.recipient(Some("https://app.example/sso")));
+        Rejection::RecipientMismatch => answered(|a| a.recipient(None));
+        Rejection::ConfirmationShape => answered(|a| a.confirmed_until(None));
+        Rejection::Expired => answered(|a| a.conditions(None, Some(NOW.minus(minutes(7)))));
+        Rejection::NotYetValid => answered(|a| a.conditions(Some(NOW.plus(minutes(7))), None));
+        Rejection::NoAudience => answered(|a| a.audience(None));
+        Rejection::AudienceMismatch => answered(|a| a.audience(Some("spn:1f3b7a50-0000-4000-8000-000000000002")));
+        Rejection::NoAuthnStatement => cut("AuthnStatement", "Statement");
+        Rejection::AuthnContextMismatch => asked_and_answered(
+            &AuthnRequest::new().requested_authn_context(Comparison::Exact, ["urn:oasis:names:tc:SAML:2.0:ac:classes:X509"]), |a| a);
+        Rejection::AuthenticationTooOld => asked_and_answered(
+            &AuthnRequest::new().force_authn(), |a| a.authn_instant(NOW.minus(minutes(60 * 24 * 5))));
+        Rejection::NoPendingLogin => Rejection::NoPendingLogin;
+        Rejection::PendingLoginExpired => Rejection::PendingLoginExpired { limit: NOW.minus(minutes(5)), now: NOW };
+        Rejection::OtherProvider => Rejection::OtherProvider(quoted("https://sts.windows.net/7a1f9c2e-4b3d-4f6a-9e8b-2c5d7f0a1b3c/"));
+        Rejection::AlreadyAnswered => Rejection::AlreadyAnswered;
+        Rejection::Replayed => Rejection::Replayed;
+        Rejection::ReplayCacheFull => Rejection::ReplayCacheFull;
+        Rejection::ReplayCacheUnavailable => Rejection::ReplayCacheUnavailable;
+        Rejection::Unsolicited => Rejection::Unsolicited;
+    }
+}
+
+#[rustfmt::skip]
+fn set_up() -> Vec<Told> {
+    let entity = || quoted("https://idp.example/");
+    kinds! {
+        ConfigurationError::InvalidId => no_name();
+        ConfigurationError::InvalidTime => no_time();
+        ConfigurationError::Certificate => CertificateError::NoCertificate;
+        ConfigurationError::NoRandomness => NoRandomness::new();
+        ConfigurationError::NoSuchBinding => ConfigurationError::NoSuchBinding;
+        ConfigurationError::NoSigningKey => ConfigurationError::NoSigningKey;
+        ConfigurationError::KeyMismatch => ConfigurationError::KeyMismatch(PRINT.into());
+        ConfigurationError::StateTooLarge => ConfigurationError::StateTooLarge(1311, 1023);
+        CertificateError::NoCertificate => CertificateError::NoCertificate;
+        CertificateError::Several => CertificateError::Several { found: 2 };
+        CertificateError::IsPrivateKey => CertificateError::IsPrivateKey;
+        CertificateError::Malformed => CertificateError::Malformed;
+        CertificateError::UnsupportedKey => CertificateError::UnsupportedKey { subject: quoted("CN=idp"), kind: quoted("1.2.840.10040.4.1") };
+        CertificateError::WeakKey => CertificateError::WeakKey { subject: quoted("CN=idp"), bits: 1024 };
+        CertificateError::PrivateKey => CertificateError::PrivateKey;
+        MetadataError::Xml => MetadataError::Xml(XmlError::Malformed { at: 15, rule: "an end tag must match its start tag" });
+        MetadataError::NotMetadata => MetadataError::NotMetadata { found: quoted("html") };
+        MetadataError::OtherEntity => MetadataError::OtherEntity { found: entity().to_string(), expected: quoted("https://other.example/") };
+        MetadataError::SeveralEntities => MetadataError::SeveralEntities { found: 3 };
+        MetadataError::NotAnIdentityProvider => MetadataError::NotAnIdentityProvider { entity: entity() };
+        MetadataError::NoSigningKey => MetadataError::NoSigningKey { entity: entity() };
+        MetadataError::NoUsableKey => MetadataError::NoUsableKey { entity: entity(), count: 1, first: CertificateError::Malformed };
+        MetadataError::NoSsoEndpoint => MetadataError::NoSsoEndpoint { entity: entity() };
+        MetadataError::InvalidValue => MetadataError::InvalidValue(no_name());
+        MetadataError::Expired => MetadataError::Expired { valid_until: NOW.minus(minutes(60)), now: NOW };
+        MetadataError::Signature => MetadataError::Signature(DsigError::Missing { element: quoted("EntityDescriptor") });
+        RequestError::Method => RequestError::Method(quoted("PUT"), "POST");
+        RequestError::AcsOpened => RequestError::AcsOpened;
+        RequestError::ContentType => RequestError::ContentType(quoted("application/json"));
+        RequestError::Parameter => RequestError::Parameter("return_to", "it names a host");
+    }
+}
+
+/// Refusals: by SAML's own codes, and by each code of Entra's that there is advice for.
+fn refused() -> Vec<Told> {
+    let refused =
+        |subcode: &str, message: &str| told("ErrorKind::Refused", answered(|answer| answer.refuse(subcode, message)));
+    let mut all: Vec<Told> = ["AuthnFailed", "NoAuthnContext", "NoPassive", "InvalidNameIDPolicy"]
+        .map(|subcode| refused(subcode, "no"))
+        .into();
+    for code in aadsts_codes() {
+        let told = refused("RequestDenied", &format!("AADSTS{code}: …"));
+        match all.last_mut().filter(|last| last.hint == told.hint) {
+            Some(last) => last.says.push_str(&format!(" (AADSTS{code} alike)")),
+            None => all.push(told),
+        }
+    }
+    all
+}
+
+/// Each number in the table that its own code finds advice for.
+fn aadsts_codes() -> Vec<u32> {
+    let text = source("src/entra/aadsts.rs");
+    let table = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let numbers = table.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
+    let known = |code: &u32| aadsts::advice_for(&format!("AADSTS{code}")).is_some_and(|found| found.code.0 == *code);
+    let mut codes: Vec<u32> = numbers.filter(known).collect();
+    codes.dedup();
+    assert!(codes.len() > 30, "{codes:?}");
+    codes
+}
+
+fn login(change: impl FnOnce(TestResponse) -> TestResponse) -> Login {
+    let sp = sp();
+    let started = sp.start_login(ReturnTo::default(), NOW, &NoChance).expect("a login");
+    let answer = TestIdp::new().answer(&started.outgoing, NOW).expect("a request");
+    let posted = change(answer).posted();
+    let cache = MemoryReplayCache::default();
+    sp.finish_login(started.pending, &posted, NOW, &cache).expect("a login")
+}
+
+fn mapping() -> Vec<Told> {
+    let link = "https://graph.windows.net/t/users/3e6f8a1c-5d2b-4c7e-8f9a-0b1c2d3e4f5a/getMemberObjects";
+    let person = login(|answer| answer.attribute("role", &["a", "b"]).attribute(claims::GROUPS_LINK, &[link]));
+    let failed = |kind, rule: Rule| {
+        let mapping = Rules::new().rule(rule).build().expect("rules");
+        let error = mapping.apply(person.claims()).expect_err("a problem");
+        assert!(format!("{error:?}").contains(kind), "{kind} is {error:?}");
+        (error.code(), error.to_string())
+    };
+    let admins = Table::new([("c", "admin")]);
+    let twice = Rules::from(Preset::Entra).required("email", &["a"]).required("email", &["b"]);
+    let rules = twice.build().expect_err("two rules");
+    [
+        ("ProblemKind::Missing", failed("Missing", Rule::new("phone", [Source::name("phone")]))),
+        (
+            "ProblemKind::Unmatched",
+            failed("Unmatched", Rule::new("role", [Source::name("role")]).many().through(admins)),
+        ),
+        ("ProblemKind::Ambiguous", failed("Ambiguous", Rule::new("role", [Source::name("role")]))),
+        ("ProblemKind::GroupsOverage", failed("GroupsOverage", Rule::new("teams", [Source::groups()]).many())),
+        ("InvalidMapping", (rules.code(), rules.to_string())),
+    ]
+    .map(|(kind, (code, says))| Told { kind, code, says, hint: None })
+    .into()
+}
+
+static ALL: LazyLock<Vec<Told>> = LazyLock::new(|| {
+    let parts = [rejection(), signature(), message(), xml(), refused(), set_up(), mapping()];
+    parts.into_iter().flatten().collect()
+});
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn source(name: &str) -> String {
+    fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn each_error_says_what_the_snapshot_says() {
+    let mut now = String::new();
+    for Told { kind, code, says, hint } in ALL.iter() {
+        writeln!(now, "{kind}\n  code:  {code}\n  says:  {says}").expect("a string");
+        if let Some((action, place)) = hint {
+            writeln!(now, "  hint:  {action}").expect("a string");
+            place.iter().for_each(|place| writeln!(now, "  place: {place}").expect("a string"));
+        }
+        now.push('\n');
+    }
+    let file = path("tests/errors.snapshot.txt");
+    if std::env::var_os("UPDATE_SNAPSHOT").is_some() {
+        fs::write(&file, &now).expect("the snapshot is writable");
+    }
+    let before = fs::read_to_string(&file).unwrap_or_default();
+    let changed = now.lines().zip(before.lines()).find(|(now, before)| now != before);
+    assert!(
+        now == before,
+        "what errors say has changed, first here: {changed:#?}\n\
+         Read it, and if it is meant: UPDATE_SNAPSHOT=1 cargo test --test errors"
+    );
+}
+
+/// Every variant of every public error, found in the source, so that a new one cannot be forgotten.
+#[test]
+fn no_kind_is_left_out() {
+    let walked: BTreeSet<&str> = ALL.iter().map(|told| told.kind).collect();
+    let mut found = 0;
+    for file in [
+        "error.rs",
+        "crypto/certificate.rs",
+        "dsig/mod.rs",
+        "mapping/error.rs",
+        "saml/binding.rs",
+        "saml/idp_metadata.rs",
+        "saml/response.rs",
+        "xml/mod.rs",
+    ] {
+        let text = source(&format!("src/{file}"));
+        for block in text.split("\npub enum ").skip(1) {
+            let (name, body) = block.split_once(" {\n").expect("an enum");
+            if !(name.ends_with("Error") || ["Rejection", "ProblemKind"].contains(&name)) {
+                continue;
+            }
+            let body = body.split("\n}").next().unwrap_or_default();
+            let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
+            for line in lines.filter(|line| line.starts_with(char::is_uppercase)) {
+                let variant = line.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+                let kind = format!("{name}::{variant}");
+                assert!(walked.contains(kind.as_str()), "{kind} is not in this file");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 80, "the search found only {found} kinds");
+}
+
+/// Kinds that mean the same to an administrator, and so share a code.
+const SHARED: &[&str] = &[
+    "saml.xml_schema", // five ways of not being as the schema has it
+    "saml.refused",    // the identity provider's reason stands in the sentence
+    "mapping.missing", // no value at all, or none that the table knows
+];
+
+#[test]
+fn a_code_has_one_meaning() {
+    let mut meanings: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for told in ALL.iter() {
+        let (area, words) = told.code.split_once('.').unwrap_or_default();
+        let lower = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        };
+        assert!(lower(area) && lower(words), "`{}` is not area.words", told.code);
+        // The outer kind of an error that stands inside another.
+        let outer = ["MessageError::Xml", "MetadataError::Xml", "ConfigurationError::Certificate"];
+        if !outer.contains(&told.kind) {
+            meanings.entry(told.code).or_default().insert(told.kind);
+        }
+    }
+    for (code, kinds) in meanings {
+        assert!(kinds.len() == 1 || SHARED.contains(&code), "{code} means all of {kinds:?}");
+    }
+}
+
+/// What a hint may begin with.
+const VERBS: &str = "Add Ask Assign Begin Check Choose Compare Configure Correct Create Do Download \
+    Fetch Give Have Import Keep Leave Let Link Look Make Name Paste Restart Send Set Shorten Sign \
+    Start Switch Take Use";
+
+#[test]
+fn sentences_are_for_one_line_of_a_log_and_hints_are_orders() {
+    for Told { kind, says, hint, .. } in ALL.iter() {
+        assert!(!says.contains(['\n', '\r']) && !says.contains("  "), "{kind}: {says}");
+        assert!(!says.ends_with('.') && !says.contains("``"), "{kind}: {says}");
+        let Some((action, _)) = hint else { continue };
+        let verb = action.split(' ').next().unwrap_or_default();
+        assert!(VERBS.split_whitespace().any(|known| known == verb), "{kind}: {action}");
+        assert!(action.ends_with('.') && !action.contains(". "), "{kind}: {action}");
+        assert!(!action.contains('\n') && !action.contains("  "), "{kind}: {action}");
+    }
+}
+
+#[test]
+fn the_manual_explains_every_code_and_no_other() {
+    let manual = source("src/manual/errors.md");
+    let headings = manual.lines().filter_map(|line| line.strip_prefix("### `"));
+    let explained: Vec<&str> = headings.filter_map(|line| line.strip_suffix('`')).collect();
+    let codes: BTreeSet<&str> = ALL.iter().map(|told| told.code).collect();
+    for code in &codes {
+        let entries = explained.iter().filter(|heading| *heading == code).count();
+        assert_eq!(entries, 1, "entries for {code} in src/manual/errors.md");
+    }
+    let gone: Vec<_> = explained.iter().filter(|heading| !codes.contains(*heading)).collect();
+    assert!(gone.is_empty(), "no error has these codes: {gone:?}");
+}
