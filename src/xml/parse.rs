@@ -276,11 +276,11 @@ impl<'a> Parser<'a, '_> {
             attribute.namespace = self.resolve(attribute.prefix, false)?;
         }
         let document = &mut self.document;
+        let key = |a: &Attribute| (document.str(a.local), document.uri(a.namespace));
+        tag.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
         let declared = document.declarations.get(to_usize(declarations)..).unwrap_or_default();
         let twice = has_pair(declared, |a, b| document.str(a.prefix) == document.str(b.prefix))
-            || has_pair(&tag, |a, b| {
-                document.str(a.local) == document.str(b.local) && document.uri(a.namespace) == document.uri(b.namespace)
-            });
+            || tag.iter().zip(tag.iter().skip(1)).any(|(a, b)| key(a) == key(b));
         document.attributes.append(&mut tag);
         self.tag = tag; // empty again, for the next
         match twice {
