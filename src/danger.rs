@@ -24,10 +24,7 @@ pub fn plain_http(url: &str) -> Result<EndpointUrl, InvalidId> {
 /// # Errors
 /// As there.
 pub fn metadata_with_plain_http(
-    entity: Option<&EntityId>,
-    xml: &[u8],
-    trust: MetadataTrust<'_>,
-    now: UnixTime,
+    entity: Option<&EntityId>, xml: &[u8], trust: MetadataTrust<'_>, now: UnixTime,
 ) -> Result<IdentityProvider, Error> {
     Ok(IdentityProvider::read(xml, entity, trust, now, EndpointUrl::with_plain_http)?)
 }

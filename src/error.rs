@@ -97,8 +97,7 @@ pub struct Mismatch {
 
 impl Mismatch {
     pub(crate) fn new<'a>(
-        found: impl IntoIterator<Item = &'a str>,
-        expected: impl IntoIterator<Item = &'a str>,
+        found: impl IntoIterator<Item = &'a str>, expected: impl IntoIterator<Item = &'a str>,
     ) -> Self {
         let quote = Quoted::new;
         Self { found: found.into_iter().map(quote).collect(), expected: expected.into_iter().map(quote).collect() }

@@ -34,8 +34,8 @@ pub trait HttpRequest {
     fn body(&self) -> &[u8];
 }
 
-/// What to send.
-#[derive(Clone, Debug)]
+/// What to send. `Debug` prints no values: one of them is the cookie.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HttpResponse {
     /// The status code.
@@ -44,6 +44,13 @@ pub struct HttpResponse {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| *name).collect();
+        write!(f, "HttpResponse({}, {names:?})", self.status)
+    }
 }
 
 impl HttpResponse {
@@ -128,15 +135,14 @@ impl Routes {
         Self { sp, cookie_key, replay_cache: Box::new(replay_cache), login, metadata }
     }
 
+    getters! {
+        /// Where a login begins: what *Sign on URL* in the Entra admin center should be.
+        pub fn login_url(&self) -> &EndpointUrl { &self.login }
+    }
+
     /// The service provider behind the routes.
     pub fn service_provider(&self) -> &ServiceProvider {
         &self.sp
-    }
-
-    /// Where a login begins: what *Sign on URL* in the Entra admin center should be.
-    #[must_use]
-    pub fn login_url(&self) -> &EndpointUrl {
-        &self.login
     }
 
     /// Answers one request, by the system's clock and randomness.
@@ -157,13 +163,13 @@ impl Routes {
     }
 
     fn metadata(&self, request: &impl HttpRequest) -> Result<Outcome, Error> {
-        must_be_get(request)?;
+        must_be(request, &["GET", "HEAD"])?;
         let metadata = self.sp.metadata()?;
         Ok(Outcome::Respond(HttpResponse::new(200, "application/samlmetadata+xml", metadata)))
     }
 
     fn login(&self, request: &impl HttpRequest, now: UnixTime, rng: &dyn SecureRandom) -> Result<Outcome, Error> {
-        must_be_get(request)?;
+        must_be(request, &["GET", "HEAD"])?;
         let return_to = return_to(request.query().unwrap_or_default())?;
         let started = self.sp.start_login(return_to, now, rng)?;
         let response = match started.outgoing {
@@ -177,17 +183,13 @@ impl Routes {
     }
 
     fn acs(&self, request: &impl HttpRequest, now: UnixTime, rng: &dyn SecureRandom) -> Result<Outcome, Error> {
-        match request.method() {
-            "POST" => {}
-            "GET" | "HEAD"
-                if pairs(request.query().unwrap_or_default().as_bytes()).any(|(name, _)| name == b"SAMLResponse") =>
-            {
+        let carries = |query: &str| pairs(query.as_bytes()).any(|(name, _)| name == b"SAMLResponse");
+        match (request.method(), request.query()) {
+            ("GET" | "HEAD", Some(query)) if carries(query) => {
                 return Err(BindingError::WrongBinding("HTTP-Redirect").into());
             }
-            "GET" | "HEAD" => return Err(RequestError::AcsOpened.into()),
-            found => {
-                return Err(RequestError::Method(Quoted::new(found), "POST").into());
-            }
+            ("GET" | "HEAD", _) => return Err(RequestError::AcsOpened.into()),
+            _ => must_be(request, &["POST"])?,
         }
         if request.body().len() > Self::BODY_LIMIT {
             return Err(BindingError::TooLarge(Self::BODY_LIMIT).into());
@@ -206,11 +208,8 @@ impl Routes {
         match self.sp.finish_login(pending, &posted, now, &*self.replay_cache) {
             Ok(login) => {
                 let response = HttpResponse::see_other(return_to.as_ref());
-                let spent = login.spent_cookie(&self.cookie_key, rng)?;
-                let response = match spent {
-                    Some(cookie) => response.with("set-cookie", cookie.into_string()),
-                    None => response,
-                };
+                let spent = login.spent_cookie(&self.cookie_key, rng)?.into_iter();
+                let response = spent.fold(response, |out, cookie| out.with("set-cookie", cookie.into_string()));
                 Ok(Outcome::SignedIn(Box::new(login), response))
             }
             // Two clicks at once: the other one won, and this browser holds the pending login.
@@ -233,20 +232,20 @@ impl Routes {
 
     /// The person learns that it did not work and how to try again, and nothing more.
     fn refuse(&self, error: Error) -> Outcome {
-        let status = match error.kind() {
-            ErrorKind::Request(RequestError::Method(..) | RequestError::AcsOpened) => 405,
-            ErrorKind::Request(RequestError::ContentType(_)) => 415,
-            ErrorKind::Binding(BindingError::TooLarge { .. }) => 413,
-            ErrorKind::Request(_) | ErrorKind::Binding(_) | ErrorKind::Message(_) => 400,
-            ErrorKind::Configuration(_) | ErrorKind::Metadata(_) => 500,
-            ErrorKind::Rejected(Rejection::ReplayCacheFull | Rejection::ReplayCacheUnavailable) => 503,
-            _ => 403,
+        let (status, allow) = match error.kind() {
+            ErrorKind::Request(RequestError::Method(_, expected)) => (405, Some(*expected)),
+            ErrorKind::Request(RequestError::AcsOpened) => (405, Some("POST")),
+            ErrorKind::Request(RequestError::ContentType(_)) => (415, None),
+            ErrorKind::Binding(BindingError::TooLarge(_)) => (413, None),
+            ErrorKind::Request(_) | ErrorKind::Binding(_) | ErrorKind::Message(_) => (400, None),
+            ErrorKind::Configuration(_) | ErrorKind::Metadata(_) => (500, None),
+            ErrorKind::Rejected(Rejection::ReplayCacheFull | Rejection::ReplayCacheUnavailable) => (503, None),
+            _ => (403, None),
         };
         let html = format!(
             "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width\"><title>Not signed in</title>\
-             <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem;color:#222}}\
-             a{{color:#0b5cad}}code{{color:#666}}</style></head><body><h1>Not signed in</h1>\
+             <style>:root{{color-scheme:light dark}}body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}}</style></head><body><h1>Not signed in</h1>\
              <p>{}</p><p><a href=\"{}\">Sign in again</a></p></body></html>",
             error.public_message(),
             escape_html(self.login.path()),
@@ -254,11 +253,7 @@ impl Routes {
         let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
         let response = HttpResponse::page(status, policy.to_owned(), html);
-        let response = match error.kind() {
-            ErrorKind::Request(RequestError::AcsOpened) => response.with("allow", "POST".to_owned()),
-            ErrorKind::Request(RequestError::Method(_, expected)) => response.with("allow", (*expected).to_owned()),
-            _ => response,
-        };
+        let response = allow.iter().fold(response, |out, method| out.with("allow", (*method).to_owned()));
         Outcome::Refused(error, response)
     }
 }
@@ -267,10 +262,10 @@ fn already_answered(error: Error, return_to: &ReturnTo) -> Outcome {
     Outcome::AlreadyAnswered(error, HttpResponse::see_other(return_to.as_ref()))
 }
 
-fn must_be_get(request: &impl HttpRequest) -> Result<(), RequestError> {
-    match request.method() {
-        "GET" | "HEAD" => Ok(()),
-        found => Err(RequestError::Method(Quoted::new(found), "GET")),
+fn must_be(request: &impl HttpRequest, methods: &[&'static str]) -> Result<(), RequestError> {
+    match methods.contains(&request.method()) {
+        true => Ok(()),
+        false => Err(RequestError::Method(Quoted::new(request.method()), methods.first().copied().unwrap_or_default())),
     }
 }
 

@@ -26,34 +26,7 @@
 //! [`http::HttpRequest`] is five methods for a framework without the types of the `http` crate, and [`ServiceProvider`]
 //! has each step by itself.
 //! ```
-//! use entra_sso::http::{Outcome, Routes};
-//! use entra_sso::{CookieKey, Error, IdentityProvider, MemoryReplayCache, MetadataTrust};
-//! use entra_sso::{ServiceProvider, UnixTime};
-//! use http::{Request, Response};
-//!
-//! /// `metadata`: what *App Federation Metadata Url* gives. `key`: 32 random bytes, kept secret.
-//! fn routes(metadata: &[u8], key: [u8; 32]) -> Result<Routes, Error> {
-//!     let trust = MetadataTrust::ConfiguredByAdmin;
-//!     let entra = IdentityProvider::from_metadata(metadata, trust, UnixTime::now())?;
-//!     let sp = ServiceProvider::at(&"https://app.example/saml".parse()?, entra);
-//!     Ok(Routes::new(sp, CookieKey::new(key), MemoryReplayCache::default()))
-//! }
-//!
-//! /// Every request under `/saml` comes here.
-//! fn saml(routes: &Routes, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
-//!     match routes.handle(request) {
-//!         Outcome::SignedIn(login, response) => open_session(&login, response.into()),
-//!         Outcome::Refused(error, response) => {
-//!             let hint = error.hint().map_or(String::new(), |hint| hint.to_string());
-//!             eprintln!("{}: {error}. {hint}", error.code());
-//!             response.into()
-//!         }
-//!         Outcome::Respond(response) | Outcome::AlreadyAnswered(_, response) => response.into(),
-//!         _ => not_found(),
-//!     }
-//! }
-//! # fn open_session(_: &entra_sso::Login, response: Response<Vec<u8>>) -> Response<Vec<u8>> { response }
-//! # fn not_found() -> Response<Vec<u8>> { Response::default() }
+#![doc = include_str!("../examples/add_login.rs")]
 //! ```
 //!
 //! # What cannot be switched off

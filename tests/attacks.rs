@@ -5,7 +5,7 @@
 //! forgery that fails for another reason than the one meant would prove nothing.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -2206,12 +2206,9 @@ fn metadata_is_read_by_the_same_strict_parser() {
 
 // ---- K: resources ----
 
-/// More than enough on any machine; without bounds each of these took minutes or gigabytes.
-const SOON: Duration = Duration::from_secs(20);
-
 /// K1, K2, K5: GHSA-qhrp-hfff-vphr, RUSTSEC-2026-0194, RUSTSEC-2026-0195.
 #[test]
-fn too_much_of_anything_is_refused_in_time() {
+fn too_much_of_anything_is_refused() {
     let in_status = |what: String| {
         forged(TestSigning::Assertion, |p| {
             p.response(&[&format!("<samlp:Extensions>{what}</samlp:Extensions>"), &p.status, &p.assertion])
@@ -2219,7 +2216,6 @@ fn too_much_of_anything_is_refused_in_time() {
     };
     let count = |number: usize, one: fn(usize) -> String| (0..number).map(one).collect::<String>();
     let large = Err("saml.xml_too_large");
-    let began = Instant::now();
     assert_eq!(in_status("<a>".repeat(70)), large);
     assert_eq!(in_status("<a>".repeat(50_000)), large);
     assert_eq!(in_status("<a>".repeat(30_000) + &"</a>".repeat(30_000)), large);
@@ -2237,7 +2233,6 @@ fn too_much_of_anything_is_refused_in_time() {
     assert_eq!(in_status("<a/>".repeat(10_000)), ada());
     let huge = forged_code(|p| p.xml.replace(ADAS_NAME, &"x".repeat(1 << 20)));
     assert_eq!(huge, "saml.message_too_large");
-    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
 }
 
 /// The code with which even the form is refused.
@@ -2256,26 +2251,23 @@ fn a_namespace_is_one_however_long_it_is_and_however_often_declared() {
     let used: String = (0..50).map(|n| format!(" {}:a=\"\"", letter(n))).collect();
     let element = format!("<b{used}/>");
     let judged = |declared: &str, element: &str| {
-        let began = Instant::now();
-        let verdict = forged(TestSigning::Assertion, |p| {
+        forged(TestSigning::Assertion, |p| {
             let extensions = format!(
                 "<samlp:Extensions{declared}>{}</samlp:Extensions>",
                 element.repeat(if element.len() < 400 { 300 } else { 1 })
             );
             p.response(&[&extensions, &p.status, &p.assertion])
-        });
-        (verdict, began.elapsed())
+        })
     };
-    let (verdict, time) = judged(&declared, &element);
+    let verdict = judged(&declared, &element);
     assert_eq!(verdict, ada());
-    assert!(time < SOON, "{time:?}");
     // Two prefixes for one namespace are one name still, even if it was declared far apart.
     let same = declared.replace("01\"", "00\"");
-    assert_eq!(judged(&same, &element).0, Err("saml.xml_malformed"));
+    assert_eq!(judged(&same, &element), Err("saml.xml_malformed"));
     let inner = format!("<b xmlns:z=\"urn:{}07\" z:a=\"\" H:a=\"\"/>", "x".repeat(1000));
-    assert_eq!(judged(&declared, &inner).0, Err("saml.xml_malformed"));
+    assert_eq!(judged(&declared, &inner), Err("saml.xml_malformed"));
     let xml = "<b xml:lang=\"\" lang=\"\" xmlns:l=\"urn:l\" l:lang=\"\"/>";
-    assert_eq!(judged("", xml).0, ada());
+    assert_eq!(judged("", xml), ada());
 }
 
 /// K5: whoever has any signature of a trusted key, such as that of public metadata, gets as far as the
@@ -2284,7 +2276,6 @@ fn a_namespace_is_one_however_long_it_is_and_however_often_declared() {
 fn a_canonical_form_does_not_outgrow_its_document() {
     let metadata = TestIdp::new().metadata();
     let signature = between(&metadata, "<Signature ", "</Signature>");
-    let began = Instant::now();
     let verdict = forged(TestSigning::Neither, |p| {
         let id = between(&p.head, "\"_r", "\"");
         let declared = format!("xmlns:p=\"urn:{}\" xmlns:samlp", "x".repeat(1000));
@@ -2298,7 +2289,6 @@ fn a_canonical_form_does_not_outgrow_its_document() {
 /// K5: many signatures, references, certificates, and work before anything is known.
 #[test]
 fn many_signatures_and_references_are_refused_before_they_cost_anything() {
-    let began = Instant::now();
     let many = |from: &'static str, to: &'static str, count| {
         forged(TestSigning::Assertion, |p| {
             let part = between(&p.signature, from, to);
@@ -2322,7 +2312,6 @@ fn many_signatures_and_references_are_refused_before_they_cost_anything() {
     }
     let spaces = PostedResponse::from_form(&[b"SAMLResponse=".as_slice(), &[b'+'; 1 << 20]].concat());
     assert_eq!(spaces.map(|_| ()).map_err(|error| error.code()), Err("saml.message_too_large"));
-    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
 }
 
 /// K3: CVE-2020-7711, CVE-2020-7731, CVE-2026-26171: broken in any place, it is refused without panic.

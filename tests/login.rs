@@ -43,9 +43,7 @@ fn judge(change: impl FnOnce(TestResponse) -> TestResponse) -> Result<UnclaimedL
 }
 
 fn judge_by(
-    sp: &ServiceProvider,
-    request: &AuthnRequest,
-    change: impl FnOnce(TestResponse) -> TestResponse,
+    sp: &ServiceProvider, request: &AuthnRequest, change: impl FnOnce(TestResponse) -> TestResponse,
 ) -> Result<UnclaimedLogin, &'static str> {
     let (pending, received) = start(sp, request);
     let posted = change(idp().respond(&received, NOW)).posted();

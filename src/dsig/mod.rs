@@ -171,11 +171,7 @@ pub(crate) fn verify(element: Element<'_>, keys: &TrustedKeys, policy: &Policy) 
 /// The trusted key that made the signature. The order of the keys means nothing, and of several certificates for the
 /// same key, as renewals leave behind, one that is in its dates is taken.
 fn signer<'k>(
-    method: crypto::SignatureMethod,
-    message: &[u8],
-    signature: &[u8],
-    keys: &'k TrustedKeys,
-    policy: &Policy,
+    method: crypto::SignatureMethod, message: &[u8], signature: &[u8], keys: &'k TrustedKeys, policy: &Policy,
 ) -> Option<&'k Certificate> {
     let made_it = |key: &&Certificate| crypto::verify(method, key.key(), message, signature);
     let mut all = keys.0.iter().filter(made_it);

@@ -28,11 +28,7 @@ pub(crate) enum SignatureStyle {
 /// Signs the root of `xml`, a document of our own making, with RSA-SHA256, and puts the signature into it. `None` if we
 /// could not read it ourselves, or it has no `ID`.
 pub(crate) fn sign_element(
-    xml: &str,
-    placement: Placement,
-    style: SignatureStyle,
-    key: &SigningKey,
-    certificate: &Certificate,
+    xml: &str, placement: Placement, style: SignatureStyle, key: &SigningKey, certificate: &Certificate,
 ) -> Result<Option<String>, NoRandomness> {
     let Some((Some(id), octets)) = canonical(xml) else { return Ok(None) };
     let info = signed_info(&id, digest(DigestMethod::Sha256, octets.as_bytes()).as_ref());

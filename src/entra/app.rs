@@ -92,10 +92,7 @@ pub const PORTAL_PLACE: &str = "Enterprise applications › your application ›
 /// response that nobody asked for, which is refused by default.
 #[must_use]
 pub fn portal_values(
-    entity_id: &EntityId,
-    acs: &EndpointUrl,
-    sign_on_url: Option<&EndpointUrl>,
-    logout: Option<&EndpointUrl>,
+    entity_id: &EntityId, acs: &EndpointUrl, sign_on_url: Option<&EndpointUrl>, logout: Option<&EndpointUrl>,
 ) -> Vec<(&'static str, String)> {
     let rows = [
         ("Identifier (Entity ID)", Some(entity_id.to_string())),

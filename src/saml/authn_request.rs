@@ -89,9 +89,7 @@ impl AuthnRequest {
     /// How the person must authenticate: classes such as `urn:oasis:names:tc:SAML:2.0:ac:classes:X509`. With
     /// [`Comparison::Exact`] the answer is refused unless it names one of them. See the warning above about Entra.
     pub fn requested_authn_context<S: Into<String>>(
-        mut self,
-        comparison: Comparison,
-        classes: impl IntoIterator<Item = S>,
+        mut self, comparison: Comparison, classes: impl IntoIterator<Item = S>,
     ) -> Self {
         let classes: Vec<String> = classes.into_iter().map(Into::into).collect();
         self.contexts = (!classes.is_empty()).then_some((comparison, classes));

@@ -114,10 +114,7 @@ pub enum Outgoing {
 /// The URL for a message by HTTP-Redirect. Signed, it is signed over the very bytes that are sent (SAML Bindings
 /// 3.4.4.1). `extra` parameters follow; they are no part of the binding.
 pub(crate) fn redirect(
-    destination: &EndpointUrl,
-    request: &str,
-    relay_state: &RelayState,
-    key: Option<&SigningKey>,
+    destination: &EndpointUrl, request: &str, relay_state: &RelayState, key: Option<&SigningKey>,
     extra: &[(&str, &str)],
 ) -> Result<String, NoRandomness> {
     let message = base64_encode(&deflate(request.as_bytes()));

@@ -124,20 +124,14 @@ impl IdentityProvider {
     /// # Errors
     /// As [`from_metadata`](Self::from_metadata), and when `entity` is not described.
     pub fn from_metadata_for(
-        entity: &EntityId,
-        xml: &[u8],
-        trust: MetadataTrust<'_>,
-        now: UnixTime,
+        entity: &EntityId, xml: &[u8], trust: MetadataTrust<'_>, now: UnixTime,
     ) -> Result<Self, MetadataError> {
         Self::read(xml, Some(entity), trust, now, str::parse)
     }
 
     /// `endpoint` says which endpoints may be in it: by `https` only, or by plain `http` too.
     pub(crate) fn read(
-        xml: &[u8],
-        wanted: Option<&EntityId>,
-        trust: MetadataTrust<'_>,
-        now: UnixTime,
+        xml: &[u8], wanted: Option<&EntityId>, trust: MetadataTrust<'_>, now: UnixTime,
         endpoint: fn(&str) -> Result<EndpointUrl, InvalidId>,
     ) -> Result<Self, MetadataError> {
         let signed;

@@ -65,10 +65,7 @@ impl PendingLogin {
     /// # Errors
     /// When this browser did not begin the login, began it too long ago, or has finished it.
     pub fn from_cookies(
-        header: &str,
-        relay_state: Option<&RelayState>,
-        key: &CookieKey,
-        now: UnixTime,
+        header: &str, relay_state: Option<&RelayState>, key: &CookieKey, now: UnixTime,
     ) -> Result<Self, Error> {
         match state::open(header, relay_state, key, now)? {
             State::Pending(pending) => Ok(pending),

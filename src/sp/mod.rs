@@ -157,16 +157,9 @@ impl ServiceProvider {
         pub fn entity_id(&self) -> &EntityId { &self.entity_id }
         /// Where answers go.
         pub fn assertion_consumer_service(&self) -> &EndpointUrl { &self.acs }
-    }
-
-    pub(crate) fn unsolicited(&self) -> &Unsolicited {
-        &self.unsolicited
-    }
-
-    /// Whom we ask.
-    #[must_use]
-    pub fn identity_provider(&self) -> &IdentityProvider {
-        &self.idp
+        /// Whom we ask.
+        pub fn identity_provider(&self) -> &IdentityProvider { &self.idp }
+        pub(crate) fn unsolicited(&self) -> &Unsolicited { &self.unsolicited }
     }
 
     // ---- asking ----
@@ -176,10 +169,7 @@ impl ServiceProvider {
     /// # Errors
     /// When there is no randomness, or the settings contradict each other.
     pub fn start_login(
-        &self,
-        return_to: ReturnTo,
-        now: UnixTime,
-        rng: &dyn SecureRandom,
+        &self, return_to: ReturnTo, now: UnixTime, rng: &dyn SecureRandom,
     ) -> Result<StartedLogin, Error> {
         self.start_login_with(&AuthnRequest::new(), return_to, now, rng)
     }
@@ -189,11 +179,7 @@ impl ServiceProvider {
     /// # Errors
     /// As `start_login`.
     pub fn start_login_with(
-        &self,
-        request: &AuthnRequest,
-        return_to: ReturnTo,
-        now: UnixTime,
-        rng: &dyn SecureRandom,
+        &self, request: &AuthnRequest, return_to: ReturnTo, now: UnixTime, rng: &dyn SecureRandom,
     ) -> Result<StartedLogin, Error> {
         let (mut id, mut relay) = ([0; 20], [0; 16]);
         rng.fill(&mut id)?;
@@ -246,11 +232,7 @@ impl ServiceProvider {
     /// # Errors
     /// When the answer is not an authentic, current, first answer to `pending`, meant for us.
     pub fn finish_login(
-        &self,
-        pending: PendingLogin,
-        posted: &PostedResponse,
-        now: UnixTime,
-        replay_cache: &dyn ReplayCache,
+        &self, pending: PendingLogin, posted: &PostedResponse, now: UnixTime, replay_cache: &dyn ReplayCache,
     ) -> Result<Login, Error> {
         let unclaimed = self.judge_login(pending, posted, now)?;
         let claim = replay_cache.claim(unclaimed.replay_key(), unclaimed.expires(), now);
@@ -262,10 +244,7 @@ impl ServiceProvider {
     /// # Errors
     /// As `finish_login`, except for a replay.
     pub fn judge_login(
-        &self,
-        pending: PendingLogin,
-        posted: &PostedResponse,
-        now: UnixTime,
+        &self, pending: PendingLogin, posted: &PostedResponse, now: UnixTime,
     ) -> Result<UnclaimedLogin, Error> {
         let verdict = self.pending_is_good(&pending, now).and_then(|asked| judge(self, posted.xml(), Some(asked), now));
         report(&verdict);
@@ -326,11 +305,7 @@ impl ServiceProvider {
     }
 
     fn pending(
-        &self,
-        request: &AuthnRequest,
-        request_id: MessageId,
-        relay_state: RelayState,
-        return_to: ReturnTo,
+        &self, request: &AuthnRequest, request_id: MessageId, relay_state: RelayState, return_to: ReturnTo,
         now: UnixTime,
     ) -> PendingLogin {
         PendingLogin {

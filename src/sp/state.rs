@@ -43,9 +43,7 @@ impl CookieKey {
     /// Takes a key from your secret store. It must come from a random generator, not from a password.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
-        let mut key = Self { keys: Vec::new() };
-        key.add(&bytes);
-        key
+        Self { keys: Vec::new() }.and_previous(bytes)
     }
 
     /// Makes a key that dies with the process: for development, and for a single replica.
@@ -62,16 +60,11 @@ impl CookieKey {
     /// make it the first and the old one `previous`, then drop the old one.
     #[must_use]
     pub fn and_previous(mut self, bytes: [u8; 32]) -> Self {
-        self.add(&bytes);
-        self
-    }
-
-    fn add(&mut self, bytes: &[u8; 32]) {
         let mut id = [0; 4];
-        let named = [b"entra-sso cookie key id".as_slice(), bytes].concat();
-        let hash = digest(DigestMethod::Sha256, &named);
+        let hash = digest(DigestMethod::Sha256, &[b"entra-sso cookie key id".as_slice(), &bytes].concat());
         id.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
-        self.keys.extend(SealingKey::new(bytes).map(|key| (id, key)));
+        self.keys.extend(SealingKey::new(&bytes).map(|key| (id, key)));
+        self
     }
 }
 
@@ -84,8 +77,15 @@ impl std::fmt::Debug for CookieKey {
 /// The value of a `Set-Cookie` header: `__Host-`, `Secure`, `HttpOnly`, `SameSite=None`, short-lived.
 ///
 /// `SameSite=None` because the answer arrives as a form that another site posts.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct SetCookie(String);
+
+/// Prints the name only.
+impl std::fmt::Debug for SetCookie {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SetCookie({}=[redacted])", self.0.split('=').next().unwrap_or_default())
+    }
+}
 
 impl SetCookie {
     fn new(name: &str, value: &str, max_age: Duration) -> Self {
@@ -112,11 +112,7 @@ fn cookie_name(relay_state: &RelayState) -> String {
 
 /// Seals `state`, bound to the name of its cookie, so that one cannot be passed off as another.
 pub(super) fn seal(
-    state: &State,
-    relay_state: &RelayState,
-    key: &CookieKey,
-    rng: &dyn SecureRandom,
-    max_age: Duration,
+    state: &State, relay_state: &RelayState, key: &CookieKey, rng: &dyn SecureRandom, max_age: Duration,
 ) -> Result<SetCookie, Error> {
     let name = cookie_name(relay_state);
     let (id, sealing) = key.keys.first().ok_or(ConfigurationError::NoSigningKey)?;
@@ -131,10 +127,7 @@ pub(super) fn seal(
 
 /// Opens the cookie that belongs to `relay_state`.
 pub(crate) fn open(
-    header: &str,
-    relay_state: Option<&RelayState>,
-    key: &CookieKey,
-    now: UnixTime,
+    header: &str, relay_state: Option<&RelayState>, key: &CookieKey, now: UnixTime,
 ) -> Result<State, Error> {
     let relay_state = relay_state.ok_or(Rejection::NoPendingLogin)?;
     let name = cookie_name(relay_state);

@@ -37,10 +37,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 
 /// Judges a response.
 pub(super) fn judge(
-    sp: &ServiceProvider,
-    xml: &[u8],
-    asked: Option<Asked<'_>>,
-    now: UnixTime,
+    sp: &ServiceProvider, xml: &[u8], asked: Option<Asked<'_>>, now: UnixTime,
 ) -> Result<Judged, Error> {
     let document = Document::parse(xml, &Limits::MESSAGE)?;
     let envelope = Envelope::read(&document)?;
@@ -91,10 +88,7 @@ fn is_issued_by_whom_we_asked(sp: &ServiceProvider, envelope: &Envelope<'_>) -> 
 }
 
 fn must_be_issuer(
-    sp: &ServiceProvider,
-    place: &'static str,
-    name: &str,
-    format: Option<&str>,
+    sp: &ServiceProvider, place: &'static str, name: &str, format: Option<&str>,
 ) -> Result<(), Rejection> {
     let expected = sp.idp.entity_id().as_ref();
     match format {
@@ -161,10 +155,7 @@ const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 /// SAML Profiles 4.1.4.3: one bearer confirmation must hold in all its parts. Returns its end. If none does, the one
 /// that got furthest says why.
 fn is_confirmed(
-    sp: &ServiceProvider,
-    assertion: &Assertion,
-    asked: Option<Asked<'_>>,
-    now: UnixTime,
+    sp: &ServiceProvider, assertion: &Assertion, asked: Option<Asked<'_>>, now: UnixTime,
 ) -> Result<UnixTime, Rejection> {
     let mut furthest = (0, Rejection::NoBearerConfirmation);
     let mut end = None;
@@ -180,10 +171,7 @@ fn is_confirmed(
 
 /// The assertion was made for this delivery, to this address, for what we asked.
 fn confirms_bearer(
-    sp: &ServiceProvider,
-    confirmation: &SubjectConfirmation,
-    asked: Option<Asked<'_>>,
-    now: UnixTime,
+    sp: &ServiceProvider, confirmation: &SubjectConfirmation, asked: Option<Asked<'_>>, now: UnixTime,
 ) -> Result<UnixTime, (u8, Rejection)> {
     if !confirmation.has_data {
         return Err((0, Rejection::NoBearerConfirmation));
@@ -237,10 +225,7 @@ fn is_for_us(sp: &ServiceProvider, assertion: &Assertion) -> Result<(), Rejectio
 
 /// SAML Profiles 4.1.4.2: somebody authenticated, in a session that goes on, and as was asked.
 fn somebody_authenticated(
-    assertion: &Assertion,
-    asked: Option<Asked<'_>>,
-    sp: &ServiceProvider,
-    now: UnixTime,
+    assertion: &Assertion, asked: Option<Asked<'_>>, sp: &ServiceProvider, now: UnixTime,
 ) -> Result<(), Rejection> {
     let statements = assertion.authn_statements();
     if statements.is_empty() {

@@ -12,10 +12,7 @@ use super::{Attribute, Declaration, Document, Element, Kind, Node, Span, XmlErro
 /// times the bytes that the document may have: declarations that are rendered again and again make gigabytes of
 /// kilobytes.
 pub(crate) fn canonicalize(
-    apex: Element<'_>,
-    without: Option<Element<'_>>,
-    prefixes: &[&str],
-    out: &mut String,
+    apex: Element<'_>, without: Option<Element<'_>>, prefixes: &[&str], out: &mut String,
 ) -> Result<(), XmlError> {
     let document = apex.document;
     let (rendered, open) = (Vec::new(), Vec::new());
