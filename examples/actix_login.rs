@@ -87,7 +87,7 @@ async fn saml(state: Data<State>, head: HttpRequest, body: Bytes) -> HttpRespons
             Ok(cookie) => send(response, Some(cookie)),
             Err(error) => {
                 eprintln!("signed in, but not let in: {error}");
-                page(StatusCode::FORBIDDEN, Page::sign_in_first())
+                page(StatusCode::FORBIDDEN, Page::not_let_in())
             }
         },
         Outcome::Refused(error, response) => {

@@ -9,6 +9,8 @@
 //!
 //! or save its *Federation Metadata XML*, and set `ENTRA_METADATA_FILE` to the file. Either way it first prints the
 //! values that the portal wants.
+//!
+//! Chromium and Firefox keep `Secure` cookies of `http://localhost`; Safari may not.
 
 mod demo;
 
@@ -27,7 +29,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
 use axum::{Router, serve};
 use demo::{APP, Page, Sessions, escape, idp};
-use entra_sso::entra::{EntraApp, Groups, PortalValues, UserKey, did_mfa, portal_values};
+use entra_sso::entra::{EntraApp, Groups, PORTAL_PLACE, UserKey, did_mfa, portal_values};
 use entra_sso::http::{HttpResponse, Outcome, Routes};
 use entra_sso::mapping::Mapping;
 use entra_sso::{CookieKey, IdentityProvider, Login, MemoryReplayCache, MetadataTrust};
@@ -63,7 +65,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
             println!("Using the demo identity provider, which knows two people and no passwords.");
             let page = get(ask).post(answer);
             let site = Router::new().route(&idp::path(), page);
-            tokio::spawn(serve(TcpListener::bind(idp::ADDRESS).await?, site).into_future());
+            tokio::spawn(serve(listen(idp::ADDRESS).await?, site).into_future());
             idp::idp()?.identity_provider(UnixTime::now())?
         }
     };
@@ -82,12 +84,17 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .route("/saml/{route}", any(saml).layer(DefaultBodyLimit::max(Routes::BODY_LIMIT)))
         .with_state(Arc::new(app));
     // `localhost` is either of two addresses; not every machine has the second.
-    if let Ok(listener) = TcpListener::bind("[::1]:3000").await {
-        tokio::spawn(serve(listener, site.clone()).into_future());
+    match listen("[::1]:3000").await {
+        Ok(listener) => drop(tokio::spawn(serve(listener, site.clone()).into_future())),
+        Err(error) => eprintln!("going on without {error}"),
     }
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    let listener = listen("127.0.0.1:3000").await?;
     println!("Open {APP}");
     Ok(serve(listener, site).await?)
+}
+
+async fn listen(address: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}"))
 }
 
 // ---- signing in ----
@@ -116,7 +123,7 @@ impl App {
             }
             Err(error) => {
                 eprintln!("signed in, but not let in: {error}");
-                (StatusCode::FORBIDDEN, Page::sign_in_first()).into_response()
+                (StatusCode::FORBIDDEN, Page::not_let_in()).into_response()
             }
         }
     }
@@ -191,8 +198,10 @@ fn fetch(url: &EndpointUrl) -> Result<Vec<u8>, ureq::Error> {
 fn print_portal_values() -> Result<(), Box<dyn Error>> {
     let url = |path| danger::plain_http(&format!("{APP}/saml/{path}"));
     let (name, acs, login) = (format!("{APP}/saml/metadata"), url("acs")?, url("login")?);
-    println!("Paste into {}:\n", PortalValues::PLACE);
-    println!("{}", portal_values(&name.parse()?, &acs, Some(&login), None));
+    println!("Paste into {PORTAL_PLACE}:\n");
+    for (label, value) in portal_values(&name.parse()?, &acs, Some(&login), None) {
+        println!("{label}: {value}");
+    }
     Ok(())
 }
 

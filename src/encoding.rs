@@ -154,19 +154,24 @@ pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// Text from a message, shortened and escaped so that it can stand in a log: no line breaks, no control or
-/// bidirectional characters, at most 120 characters.
+/// bidirectional characters, at most 200 characters.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Quoted(Box<str>);
 
 impl Quoted {
     /// Longer than any entity ID or URL that Entra sends; short enough for one line of a log.
-    const LIMIT: usize = 120;
+    const LIMIT: usize = 200;
 
     /// Shortens and escapes `text`.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let cut = text.chars().nth(Self::LIMIT).map(|_| '…');
-        Self(text.chars().take(Self::LIMIT).flat_map(char::escape_debug).chain(cut).collect())
+        // Quotes and apostrophes do no harm between backticks.
+        let escaped = text.chars().take(Self::LIMIT).flat_map(|c| match c {
+            '\'' | '"' => vec![c],
+            _ => c.escape_debug().collect(),
+        });
+        Self(escaped.chain(cut).collect())
     }
 }
 

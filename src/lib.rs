@@ -105,6 +105,9 @@
 //!
 //! None is on by default. A feature adds names, and never changes what another caller of this crate gets.
 
+#[macro_use]
+mod shorthand;
+
 mod crypto;
 mod dsig;
 mod encoding;

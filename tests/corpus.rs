@@ -333,7 +333,7 @@ fn codes_of_class(class: &str) -> &'static [&'static str] {
         "destination" => &["saml.destination_mismatch"],
         "recipient" | "recipient-missing" => &["saml.recipient_mismatch"],
         "issuer" => &["saml.issuer_mismatch"],
-        "issuer-missing" => &["saml.issuer_mismatch", "saml.xml_schema"],
+        "issuer-missing" => &["saml.issuer_mismatch", "saml.signature_misplaced", "saml.xml_schema"],
         "in-response-to" | "unsolicited" | "login-csrf" => &["saml.in_response_to_mismatch"],
         "nameid-empty" | "nameid-missing" | "subject-missing" => &["saml.name_id_missing"],
         "subjectconfirmation-missing" | "subjectconfirmation-method" => &["saml.no_bearer_confirmation"],

@@ -61,6 +61,15 @@ impl Page {
              Sign in</a></p>",
         )
     }
+
+    /// For somebody of whom the identity provider does not say what the application must know.
+    pub(crate) fn not_let_in() -> Self {
+        Self::of_app(
+            "Not let in",
+            "<h1>Not let in</h1><p>You have signed in, but we were not told all that we must know \
+             of you. Please ask your administrator.</p>",
+        )
+    }
 }
 
 /// Text for HTML, in elements and in quoted attributes.

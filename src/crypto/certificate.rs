@@ -33,50 +33,37 @@ const CERTIFICATE_LIMIT: usize = 16 * 1024;
 /// More than any file that somebody pastes; Entra knows two or three keys at a time.
 const MAX_CERTIFICATES: usize = 64;
 
-/// Why the input is no certificate or key that can be used.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CertificateError {
-    /// There is no certificate in the input.
-    #[error("the input holds no certificate: neither PEM, nor base64, nor DER")]
-    NoCertificate,
-    /// There are this many where one is wanted.
-    #[error("the input holds {0} certificates where one is wanted")]
-    Several(usize),
-    /// The input is or holds a private key, which has no business where a certificate is wanted.
-    #[error("the input holds a private key where a certificate is wanted")]
-    IsPrivateKey,
-    /// Not an X.509 certificate in DER, or bytes follow it.
-    #[error("the certificate cannot be read as X.509")]
-    Malformed,
-    /// The certificate with this name has a key of this kind, which is not used here.
-    #[error("the certificate {0} has a key of a kind that is not supported: {1}")]
-    UnsupportedKey(Quoted, Quoted),
-    /// The certificate with this name has a key of this many bits that is too small or otherwise unsafe (NIST SP
-    /// 800-131A; Bleichenbacher 2006).
-    #[error(
-        "the certificate {0} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at \
-         least 65537 are wanted, it has {1} bits"
-    )]
-    WeakKey(Quoted, usize),
-    /// Not an RSA private key that can be used.
-    #[error("the input is not an unencrypted RSA private key of 2048 to 4096 bits in PKCS#8 or PKCS#1")]
-    PrivateKey,
-}
-
-impl CertificateError {
-    /// A name that stays the same from release to release.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NoCertificate => "certificate.missing",
-            Self::Several(_) => "certificate.several",
-            Self::IsPrivateKey => "certificate.is_private_key",
-            Self::Malformed => "certificate.malformed",
-            Self::UnsupportedKey(..) => "certificate.unsupported_key",
-            Self::WeakKey(..) => "certificate.weak_key",
-            Self::PrivateKey => "certificate.invalid_private_key",
-        }
+texts! {
+    pub fn code;
+    /// Why the input is no certificate or key that can be used.
+    #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+    #[non_exhaustive]
+    pub enum CertificateError {
+        /// There is no certificate in the input.
+        #[error("the input holds no certificate: neither PEM, nor base64, nor DER")]
+        NoCertificate = "certificate.missing";
+        /// There are this many where one is wanted.
+        #[error("the input holds {0} certificates where one is wanted")]
+        Several(usize) = "certificate.several";
+        /// The input is or holds a private key, which has no business where a certificate is wanted.
+        #[error("the input holds a private key where a certificate is wanted")]
+        IsPrivateKey = "certificate.is_private_key";
+        /// Not an X.509 certificate in DER, or bytes follow it.
+        #[error("the certificate cannot be read as X.509")]
+        Malformed = "certificate.malformed";
+        /// The certificate with this name has a key of this kind, which is not used here.
+        #[error("the certificate {0} has a key of a kind that is not supported: {1}")]
+        UnsupportedKey(Quoted, Quoted) = "certificate.unsupported_key";
+        /// The certificate with this name has a key of this many bits that is too small or otherwise unsafe (NIST SP
+        /// 800-131A; Bleichenbacher 2006).
+        #[error(
+            "the certificate {0} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at \
+             least 65537 are wanted, it has {1} bits"
+        )]
+        WeakKey(Quoted, usize) = "certificate.weak_key";
+        /// Not an RSA private key that can be used.
+        #[error("the input is not an unencrypted RSA private key of 2048 to 4096 bits in PKCS#8 or PKCS#1")]
+        PrivateKey = "certificate.invalid_private_key";
     }
 }
 
@@ -154,41 +141,20 @@ impl Certificate {
         })
     }
 
-    /// SHA-1 of the certificate, 40 hexadecimal digits in upper case, as the Entra admin center shows it under
-    /// *Thumbprint*. For display and search only: nothing is trusted by it.
-    #[must_use]
-    pub fn thumbprint_sha1(&self) -> &str {
-        &self.sha1
-    }
-
-    /// SHA-256 of the certificate, 64 hexadecimal digits in upper case.
-    #[must_use]
-    pub fn thumbprint_sha256(&self) -> &str {
-        &self.sha256
-    }
-
-    /// The first second at which it is valid.
-    #[must_use]
-    pub fn not_before(&self) -> UnixTime {
-        self.not_before
-    }
-
-    /// The last second at which it is valid.
-    #[must_use]
-    pub fn not_after(&self) -> UnixTime {
-        self.not_after
-    }
-
-    /// Whom it names, for display.
-    #[must_use]
-    pub fn subject(&self) -> &str {
-        self.subject.as_ref()
-    }
-
-    /// The certificate in DER.
-    #[must_use]
-    pub fn der(&self) -> &[u8] {
-        &self.der
+    getters! {
+        /// SHA-1 of the certificate, 40 hexadecimal digits in upper case, as the Entra admin center shows it under
+        /// *Thumbprint*. For display and search only: nothing is trusted by it.
+        pub fn thumbprint_sha1(&self) -> &str { &self.sha1 }
+        /// SHA-256 of the certificate, 64 hexadecimal digits in upper case.
+        pub fn thumbprint_sha256(&self) -> &str { &self.sha256 }
+        /// The first second at which it is valid.
+        pub fn not_before(&self) -> UnixTime { self.not_before }
+        /// The last second at which it is valid.
+        pub fn not_after(&self) -> UnixTime { self.not_after }
+        /// Whom it names, for display.
+        pub fn subject(&self) -> &str { self.subject.as_ref() }
+        /// The certificate in DER.
+        pub fn der(&self) -> &[u8] { &self.der }
     }
 
     pub(crate) fn key(&self) -> &PublicKey {

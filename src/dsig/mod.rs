@@ -82,68 +82,53 @@ impl Signed {
     }
 }
 
-/// Why no trusted key vouches for the element. Thumbprints are SHA-256, of certificates.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DsigError {
-    /// There is no signature on this element.
-    #[error("{0} has no signature")]
-    Missing(Quoted),
-    /// The signature is not of the one shape that SAML allows.
-    #[error("the signature has a shape that SAML does not allow: {0}")]
-    Shape(#[from] XmlError),
-    /// An algorithm that is unknown, unsafe, or has no place in SAML: what it is for, and its URI.
-    #[error("the signature names {1} as {0}, which is not allowed")]
-    Algorithm(&'static str, Quoted),
-    /// SHA-1, by this URI, which is allowed only where an administrator says so.
-    #[error("the signature uses SHA-1 ({0}); SHA-256 is wanted")]
-    Sha1(Quoted),
-    /// The signature refers to this, not to the element that it stands in by its ID.
-    #[error("the signature refers to {0}; it must refer once, to the element that it stands in")]
-    Reference(Quoted),
-    /// No trusted key made the signature: the thumbprint that the message encloses, which proves nothing, and those
-    /// that we trust.
-    #[error(
-        "the signature was made by a key that is not trusted ({}); trusted are {}",
-        offered(.0.as_deref()), .1.join(", ")
-    )]
-    UnknownKey(Option<Box<str>>, Vec<Box<str>>),
-    /// The message encloses the certificate with this thumbprint, which is trusted, but the signature does not verify
-    /// with it.
-    #[error(
-        "the signature is broken, though it claims the trusted key {0}: the message was changed \
-         after signing"
-    )]
-    BadSignature(Box<str>),
-    /// A trusted key made the signature, but its certificate is outside its dates: the thumbprint, the first and last
-    /// second of its validity, and when it was judged.
-    #[error("the signature was made with the certificate {0}, which is valid from {1} to {2}; it is {3}")]
-    CertificateNotValid(Box<str>, UnixTime, UnixTime, UnixTime),
-    /// The signature is good, but this element is not what was signed.
-    #[error("{0} was changed after it was signed")]
-    DigestMismatch(Quoted),
+texts! {
+    pub fn code;
+    /// Why no trusted key vouches for the element. Thumbprints are SHA-256, of certificates.
+    #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+    #[non_exhaustive]
+    pub enum DsigError {
+        /// There is no signature on this element.
+        #[error("{0} has no signature")]
+        Missing(Quoted) = "saml.signature_missing";
+        /// The signature is not of the one shape that SAML allows.
+        #[error("the signature has a shape that SAML does not allow: {0}")]
+        Shape(#[from] XmlError) = "saml.signature_malformed";
+        /// An algorithm that is unknown, unsafe, or has no place in SAML: what it is for, and its URI.
+        #[error("the signature names {1} as {0}, which is not allowed")]
+        Algorithm(&'static str, Quoted) = "saml.algorithm_not_allowed";
+        /// SHA-1, by this URI, which is allowed only where an administrator says so.
+        #[error("the signature uses SHA-1 ({0}); SHA-256 is wanted")]
+        Sha1(Quoted) = "saml.sha1_not_allowed";
+        /// The signature refers to this, not to the element that it stands in by its ID.
+        #[error("the signature refers to {0}; it must refer once, to the element that it stands in")]
+        Reference(Quoted) = "saml.reference_invalid";
+        /// No trusted key made the signature: the thumbprint that the message encloses, which proves nothing, and those
+        /// that we trust.
+        #[error(
+            "the signature was made by a key that is not trusted ({}); trusted are {}",
+            offered(.0.as_deref()), .1.join(", ")
+        )]
+        UnknownKey(Option<Box<str>>, Vec<Box<str>>) = "saml.unknown_signing_key";
+        /// The message encloses the certificate with this thumbprint, which is trusted, but the signature does not verify
+        /// with it.
+        #[error(
+            "the signature is broken, though it claims the trusted key {0}: the message was changed \
+             after signing"
+        )]
+        BadSignature(Box<str>) = "saml.signature_invalid";
+        /// A trusted key made the signature, but its certificate is outside its dates: the thumbprint, the first and last
+        /// second of its validity, and when it was judged.
+        #[error("the signature was made with the certificate {0}, which is valid from {1} to {2}; it is {3}")]
+        CertificateNotValid(Box<str>, UnixTime, UnixTime, UnixTime) = "saml.certificate_not_valid";
+        /// The signature is good, but this element is not what was signed.
+        #[error("{0} was changed after it was signed")]
+        DigestMismatch(Quoted) = "saml.digest_mismatch";
+    }
 }
 
 fn offered(thumbprint: Option<&str>) -> String {
     thumbprint.map_or_else(|| "it encloses no certificate".into(), |print| format!("it encloses {print}"))
-}
-
-impl DsigError {
-    /// A name that stays the same from release to release.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Missing(_) => "saml.signature_missing",
-            Self::Shape(_) => "saml.signature_malformed",
-            Self::Algorithm(..) => "saml.algorithm_not_allowed",
-            Self::Sha1(_) => "saml.sha1_not_allowed",
-            Self::Reference(_) => "saml.reference_invalid",
-            Self::UnknownKey(..) => "saml.unknown_signing_key",
-            Self::BadSignature(_) => "saml.signature_invalid",
-            Self::CertificateNotValid(..) => "saml.certificate_not_valid",
-            Self::DigestMismatch(_) => "saml.digest_mismatch",
-        }
-    }
 }
 
 /// The signature that is a direct child of `element`, if there is one.

@@ -58,19 +58,14 @@ impl EntraApp {
         self.at(self.cloud.hosts().0, &format!("{path}?appid={}", self.application))
     }
 
-    /// *Login URL* and *Logout URL* of the portal: both are the same.
-    #[must_use]
-    pub fn sso_url(&self) -> EndpointUrl {
-        self.at(self.cloud.hosts().0, "saml2")
-    }
-
-    /// *Microsoft Entra Identifier* of the portal: the `Issuer` of responses and assertions.
-    ///
-    /// It ends with a slash. If *Append application ID to issuer* is set under *Attributes & Claims*, Entra writes
-    /// another one, and that must be pinned instead.
-    #[must_use]
-    pub fn issuer(&self) -> EntityId {
-        self.at(self.cloud.hosts().1, "")
+    getters! {
+        /// *Login URL* and *Logout URL* of the portal: both are the same.
+        pub fn sso_url(&self) -> EndpointUrl { self.at(self.cloud.hosts().0, "saml2") }
+        /// *Microsoft Entra Identifier* of the portal: the `Issuer` of responses and assertions.
+        ///
+        /// It ends with a slash. If *Append application ID to issuer* is set under *Attributes & Claims*, Entra writes
+        /// another one, and that must be pinned instead.
+        pub fn issuer(&self) -> EntityId { self.at(self.cloud.hosts().1, "") }
     }
 
     /// Who signed in, if the claims name a person of this tenant. Any identity provider can write the claims of a

@@ -1,46 +1,5 @@
 //! The messages of SAML 2.0 that a service provider reads and writes.
 
-/// Methods that only look: a value for a body, and `#[must_use]`.
-macro_rules! getters {
-    ($(
-        $(#[$doc:meta])*
-        $vis:vis fn $name:ident(&$this:ident $(, $arg:ident: $of:ty)?) -> $type:ty { $value:expr }
-    )*) => {
-        $($(#[$doc])* #[must_use] $vis fn $name(&$this $(, $arg: $of)?) -> $type { $value })*
-    };
-}
-
-/// Methods that set something and give `self` back; they or their type are `#[must_use]`.
-macro_rules! setters {
-    ($(
-        $(#[$doc:meta])*
-        $name:ident($($arg:ident: $of:ty),*) { $($($at:ident).+ = $value:expr),+ }
-    )*) => {
-        $($(#[$doc])* pub fn $name(mut self, $($arg: $of),*) -> Self {
-            $(self.$($at).+ = $value;)+
-            self
-        })*
-    };
-}
-#[cfg(feature = "testing")]
-pub(crate) use {getters, setters};
-
-/// An enum in which each variant has a constant text beside it, and the method that gives the text.
-macro_rules! texts {
-    ($vis:vis fn $method:ident; $(#[$meta:meta])* pub enum $name:ident {
-        $($(#[$of:meta])* $variant:ident $(($($field:tt)*))? = $text:expr $(, of $inner:ident)?;)*
-    }) => {
-        $(#[$meta])* pub enum $name { $($(#[$of])* $variant $(($($field)*))?,)* }
-        impl $name {
-            /// A name that stays the same from release to release.
-            #[must_use]
-            $vis const fn $method(&self) -> &'static str {
-                match self { $(Self::$variant { $(0: $inner,)? .. } => $text,)* }
-            }
-        }
-    };
-}
-
 mod assertion;
 mod attributes;
 mod authn_request;

@@ -134,9 +134,11 @@ fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
         note_ids(element, &mut ids)?;
         let Some(parent) = element.parent() else { continue };
         if element.is(DS, "Signature") {
-            let in_assertion = parent.is(SAML, "Assertion") && parent.parent() == Some(response);
-            let after_issuer = parent.elements().nth(1) == Some(element);
-            if parent != response && !(in_assertion && after_issuer) {
+            let in_place = match parent.is(SAML, "Assertion") && parent.parent() == Some(response) {
+                true => is_behind_issuer(element, parent)?,
+                false => parent == response, // whose children are read in order
+            };
+            if !in_place {
                 return Err(MessageError::MisplacedSignature(parent.quoted()));
             }
         } else if element.is(SAML, "Assertion") || element.is(SAML, "EncryptedAssertion") {
@@ -154,6 +156,12 @@ fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
         Some((id, _)) => Err(MessageError::DuplicateId(Quoted::new(id))),
         None => Ok(()),
     }
+}
+
+fn is_behind_issuer(signature: Element<'_>, assertion: Element<'_>) -> Result<bool, XmlError> {
+    let mut parts = assertion.children()?;
+    parts.one(SAML, "Issuer")?;
+    Ok(parts.any() == Some(signature))
 }
 
 /// Notes every ID of an element. SAML names it `ID`, XML Signature and Encryption name it `Id`; any other spelling on

@@ -39,28 +39,15 @@ pub struct PendingLogin {
 }
 
 impl PendingLogin {
-    /// The ID of our request.
-    #[must_use]
-    pub fn request_id(&self) -> &MessageId {
-        &self.request_id
-    }
-
-    /// What travels beside the request and comes back with the answer.
-    #[must_use]
-    pub fn relay_state(&self) -> &RelayState {
-        &self.relay_state
-    }
-
-    /// Where the person wants to go.
-    #[must_use]
-    pub fn return_to(&self) -> &ReturnTo {
-        &self.return_to
-    }
-
-    /// Until when it can be answered.
-    #[must_use]
-    pub fn expires(&self) -> UnixTime {
-        self.expires
+    getters! {
+        /// The ID of our request.
+        pub fn request_id(&self) -> &MessageId { &self.request_id }
+        /// What travels beside the request and comes back with the answer.
+        pub fn relay_state(&self) -> &RelayState { &self.relay_state }
+        /// Where the person wants to go.
+        pub fn return_to(&self) -> &ReturnTo { &self.return_to }
+        /// Until when it can be answered.
+        pub fn expires(&self) -> UnixTime { self.expires }
     }
 
     /// Seals it into a cookie for the browser that began the login.
@@ -114,16 +101,11 @@ impl UnclaimedLogin {
         Self { key, expires, login: Login { assertion, certificate, answered } }
     }
 
-    /// What to record.
-    #[must_use]
-    pub fn replay_key(&self) -> &ReplayKey {
-        &self.key
-    }
-
-    /// Until when to keep it.
-    #[must_use]
-    pub fn expires(&self) -> UnixTime {
-        self.expires
+    getters! {
+        /// What to record.
+        pub fn replay_key(&self) -> &ReplayKey { &self.key }
+        /// Until when to keep it.
+        pub fn expires(&self) -> UnixTime { self.expires }
     }
 
     /// Turns the outcome of recording into a login.
@@ -160,22 +142,13 @@ pub struct Login {
 }
 
 impl Login {
-    /// What the identity provider says of the person.
-    #[must_use]
-    pub fn assertion(&self) -> &Assertion {
-        &self.assertion
-    }
-
-    /// The name of the person, with format and qualifiers.
-    #[must_use]
-    pub fn name_id(&self) -> &NameId {
-        self.claims().name_id()
-    }
-
-    /// The attributes of the person, in order.
-    #[must_use]
-    pub fn attributes(&self) -> &Attributes {
-        self.assertion.attributes()
+    getters! {
+        /// What the identity provider says of the person.
+        pub fn assertion(&self) -> &Assertion { &self.assertion }
+        /// The name of the person, with format and qualifiers.
+        pub fn name_id(&self) -> &NameId { self.claims().name_id() }
+        /// The attributes of the person, in order.
+        pub fn attributes(&self) -> &Attributes { self.assertion.attributes() }
     }
 
     /// Name and attributes, for [`Mapping::apply`](crate::mapping::Mapping::apply).
@@ -186,46 +159,23 @@ impl Login {
         Claims::new(self.assertion.name_id.as_ref().unwrap_or(&NOBODY), self.assertion.attributes())
     }
 
-    /// Who says so: the entity ID of the identity provider.
-    #[must_use]
-    pub fn issuer(&self) -> &str {
-        self.assertion.issuer()
-    }
-
-    /// How and when the person authenticated: the first statement; there is nearly always one.
-    #[must_use]
-    pub fn authn_statement(&self) -> Option<&AuthnStatement> {
-        self.assertion.authn_statements().first()
-    }
-
-    /// The session at the identity provider, for logout.
-    #[must_use]
-    pub fn session_index(&self) -> Option<&str> {
-        self.authn_statement()?.session_index.as_deref()
-    }
-
-    /// When the application's session must end at the latest, if the identity provider says so (Entra does not).
-    #[must_use]
-    pub fn session_not_on_or_after(&self) -> Option<UnixTime> {
-        self.assertion.authn_statements().iter().filter_map(|s| s.session_not_on_or_after).min()
-    }
-
-    /// The request that was answered; `None` for an unsolicited answer.
-    #[must_use]
-    pub fn in_response_to(&self) -> Option<&MessageId> {
-        self.answered.request_id.as_ref()
-    }
-
-    /// The certificate of the key that signed, for an audit log.
-    #[must_use]
-    pub fn signed_by(&self) -> &Certificate {
-        &self.certificate
-    }
-
-    /// Where the person wanted to go.
-    #[must_use]
-    pub fn return_to(&self) -> &ReturnTo {
-        &self.answered.return_to
+    getters! {
+        /// Who says so: the entity ID of the identity provider.
+        pub fn issuer(&self) -> &str { self.assertion.issuer() }
+        /// How and when the person authenticated: the first statement; there is nearly always one.
+        pub fn authn_statement(&self) -> Option<&AuthnStatement> { self.assertion.authn_statements().first() }
+        /// The session at the identity provider, for logout.
+        pub fn session_index(&self) -> Option<&str> { self.authn_statement()?.session_index.as_deref() }
+        /// When the application's session must end at the latest, if the identity provider says so (Entra does not).
+        pub fn session_not_on_or_after(&self) -> Option<UnixTime> {
+            self.assertion.authn_statements().iter().filter_map(|s| s.session_not_on_or_after).min()
+        }
+        /// The request that was answered; `None` for an unsolicited answer.
+        pub fn in_response_to(&self) -> Option<&MessageId> { self.answered.request_id.as_ref() }
+        /// The certificate of the key that signed, for an audit log.
+        pub fn signed_by(&self) -> &Certificate { &self.certificate }
+        /// Where the person wanted to go.
+        pub fn return_to(&self) -> &ReturnTo { &self.answered.return_to }
     }
 
     /// What replaces the cookie of the pending login: a mark that it was answered, so that the Back button and a second

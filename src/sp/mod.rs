@@ -106,35 +106,18 @@ impl ServiceProvider {
 
     // ---- settings ----
 
-    /// What the clocks of both sides may differ by; three minutes unless said otherwise.
-    pub fn with_clock_skew(mut self, skew: Duration) -> Self {
-        self.clock_skew = skew;
-        self
-    }
-
-    /// How long a login may take; half an hour unless said otherwise.
-    pub fn with_login_timeout(mut self, timeout: Duration) -> Self {
-        self.pending_for = timeout;
-        self
-    }
-
-    /// Another name under which assertions may be meant for us, such as what *Override audience claim* says. Compared
-    /// byte for byte.
-    pub fn with_audience(mut self, audience: impl Into<String>) -> Self {
-        self.audiences.push(audience.into());
-        self
-    }
-
-    /// Whether to take answers that nobody asked for.
-    pub fn with_unsolicited(mut self, unsolicited: Unsolicited) -> Self {
-        self.unsolicited = unsolicited;
-        self
-    }
-
-    /// How to send requests. Without this, by Redirect where the identity provider takes it.
-    pub fn with_request_binding(mut self, binding: Binding) -> Self {
-        self.binding = Some(binding);
-        self
+    builders! {
+        /// What the clocks of both sides may differ by; three minutes unless said otherwise.
+        pub fn with_clock_skew(mut self, skew: Duration) { self.clock_skew = skew }
+        /// How long a login may take; half an hour unless said otherwise.
+        pub fn with_login_timeout(mut self, timeout: Duration) { self.pending_for = timeout }
+        /// Another name under which assertions may be meant for us, such as what *Override audience claim* says. Compared
+        /// byte for byte.
+        pub fn with_audience(mut self, audience: impl Into<String>) { self.audiences.push(audience.into()) }
+        /// Whether to take answers that nobody asked for.
+        pub fn with_unsolicited(mut self, unsolicited: Unsolicited) { self.unsolicited = unsolicited }
+        /// How to send requests. Without this, by Redirect where the identity provider takes it.
+        pub fn with_request_binding(mut self, binding: Binding) { self.binding = Some(binding) }
     }
 
     /// Our key for signing, with its certificate, which the metadata shows. Having one does not sign anything yet: see
@@ -151,59 +134,29 @@ impl ServiceProvider {
         Ok(self)
     }
 
-    /// Signs every request, and says so in the metadata (`AuthnRequestsSigned`).
-    pub fn signing_requests(mut self) -> Self {
-        self.sign_requests = true;
-        self
+    builders! {
+        /// Signs every request, and says so in the metadata (`AuthnRequestsSigned`).
+        pub fn signing_requests(mut self) { self.sign_requests = true }
+        /// Signs the metadata.
+        pub fn signing_metadata(mut self) { self.sign_metadata = true }
+        /// Shows another signing certificate in the metadata: the next one, before it is used, or the last one, until
+        /// nobody needs it.
+        pub fn publishing_signing_certificate(mut self, certificate: Certificate) { self.published.signing.push(certificate) }
+        /// Shows a certificate in the metadata for the identity provider to encrypt to.
+        pub fn publishing_encryption_certificate(mut self, certificate: Certificate) { self.published.encryption.push(certificate) }
+        /// Who runs the service, for the metadata.
+        pub fn with_organization(mut self, organization: Organization) { self.published.organization = Some(organization) }
+        /// Whom to ask, for the metadata; may be called several times.
+        pub fn with_contact(mut self, contact: Contact) { self.published.contacts.push(contact) }
+        /// A kind of `NameID` that we can use, for the metadata; may be called several times.
+        pub fn with_name_id_format(mut self, format: impl Into<String>) { self.published.name_id_formats.push(format.into()) }
     }
 
-    /// Signs the metadata.
-    pub fn signing_metadata(mut self) -> Self {
-        self.sign_metadata = true;
-        self
-    }
-
-    /// Shows another signing certificate in the metadata: the next one, before it is used, or the last one, until
-    /// nobody needs it.
-    pub fn publishing_signing_certificate(mut self, certificate: Certificate) -> Self {
-        self.published.signing.push(certificate);
-        self
-    }
-
-    /// Shows a certificate in the metadata for the identity provider to encrypt to.
-    pub fn publishing_encryption_certificate(mut self, certificate: Certificate) -> Self {
-        self.published.encryption.push(certificate);
-        self
-    }
-
-    /// Who runs the service, for the metadata.
-    pub fn with_organization(mut self, organization: Organization) -> Self {
-        self.published.organization = Some(organization);
-        self
-    }
-
-    /// Whom to ask, for the metadata; may be called several times.
-    pub fn with_contact(mut self, contact: Contact) -> Self {
-        self.published.contacts.push(contact);
-        self
-    }
-
-    /// A kind of `NameID` that we can use, for the metadata; may be called several times.
-    pub fn with_name_id_format(mut self, format: impl Into<String>) -> Self {
-        self.published.name_id_formats.push(format.into());
-        self
-    }
-
-    /// Our name.
-    #[must_use]
-    pub fn entity_id(&self) -> &EntityId {
-        &self.entity_id
-    }
-
-    /// Where answers go.
-    #[must_use]
-    pub fn assertion_consumer_service(&self) -> &EndpointUrl {
-        &self.acs
+    getters! {
+        /// Our name.
+        pub fn entity_id(&self) -> &EntityId { &self.entity_id }
+        /// Where answers go.
+        pub fn assertion_consumer_service(&self) -> &EndpointUrl { &self.acs }
     }
 
     pub(crate) fn unsolicited(&self) -> &Unsolicited {
@@ -273,16 +226,7 @@ impl ServiceProvider {
                 Outgoing::Post(post(destination, &signed, &relay_state))
             }
         };
-        let pending = PendingLogin {
-            request_id,
-            relay_state,
-            agreement: self.agreement(),
-            return_to,
-            begun: now,
-            expires: now.plus(self.pending_for),
-            force_authn: request.must_authenticate_anew(),
-            contexts: request.exact_contexts().to_vec(),
-        };
+        let pending = self.pending(request, request_id, relay_state, return_to, now);
         Ok(StartedLogin { outgoing, pending })
     }
 
@@ -391,15 +335,27 @@ impl ServiceProvider {
 
     /// A pending login for a request that was captured, not made: named `danger` where it is public.
     pub(crate) fn pending_for_captured(&self, request_id: MessageId, now: UnixTime) -> PendingLogin {
+        let relay_state = RelayState::from_random([0; 16]);
+        self.pending(&AuthnRequest::new(), request_id, relay_state, ReturnTo::default(), now)
+    }
+
+    fn pending(
+        &self,
+        request: &AuthnRequest,
+        request_id: MessageId,
+        relay_state: RelayState,
+        return_to: ReturnTo,
+        now: UnixTime,
+    ) -> PendingLogin {
         PendingLogin {
             request_id,
-            relay_state: RelayState::from_random([0; 16]),
+            relay_state,
             agreement: self.agreement(),
-            return_to: ReturnTo::default(),
+            return_to,
             begun: now,
             expires: now.plus(self.pending_for),
-            force_authn: false,
-            contexts: Vec::new(),
+            force_authn: request.must_authenticate_anew(),
+            contexts: request.exact_contexts().to_vec(),
         }
     }
 

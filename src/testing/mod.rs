@@ -26,9 +26,7 @@ pub use response::{TestKey, TestResponse, TestSigning};
 use crate::dsig::{DS, Placement, SignatureStyle, sign_element};
 use crate::error::Error;
 use crate::ids::{EndpointUrl, InvalidId};
-use crate::saml::{
-    HTTP_POST, HTTP_REDIRECT, IdentityProvider, MD, MetadataTrust, Outgoing, SAMLP, XSI, getters, setters,
-};
+use crate::saml::{HTTP_POST, HTTP_REDIRECT, IdentityProvider, MD, MetadataTrust, Outgoing, SAMLP, XSI};
 use crate::time::UnixTime;
 use crate::xml::Writer;
 

@@ -7,7 +7,7 @@ use crate::crypto::{Certificate, DigestMethod, SigningKey, digest};
 use crate::dsig::Placement;
 use crate::encoding::{base64_encode, hex, percent_encode};
 use crate::entra::claims;
-use crate::saml::{PostedResponse, SAML, SAMLP, getters, setters};
+use crate::saml::{PostedResponse, SAML, SAMLP};
 use crate::time::UnixTime;
 use crate::xml::Writer;
 

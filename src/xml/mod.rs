@@ -194,55 +194,43 @@ fn to_u32(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Why the bytes are not a document that we read. Faults are located by the bytes before them, or before the tag that
-/// has them.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum XmlError {
-    /// Not UTF-8, or declares another encoding: where.
-    #[error("the document is not UTF-8 at byte {0}")]
-    NotUtf8(usize),
-    /// A document type declaration, and with it entities (CVE-2016-10127, CVE-2025-25291): where.
-    #[error("the document has a DOCTYPE at byte {0}; SAML messages have none")]
-    Doctype(usize),
-    /// Breaks a rule of XML 1.0 or of Namespaces in XML 1.0: where, and which.
-    #[error("the document is not well-formed at byte {0}: {1}")]
-    Malformed(usize, &'static str),
-    /// More than we read: of what, and how much is allowed.
-    #[error("the document has more than {1} {0}")]
-    TooMuch(&'static str, usize),
-    /// An element has no child that the schema demands: the element, the child.
-    #[error("{0} has no `{1}` where the schema wants it")]
-    MissingElement(Quoted, &'static str),
-    /// An element has a child that the schema does not allow, or not twice: the element, the child.
-    #[error("{0} holds {1} where the schema does not allow it")]
-    UnexpectedElement(Quoted, Quoted),
-    /// Text stands between elements, or an element or comment stands inside a value: in which.
-    #[error("{0} mixes text with elements or comments")]
-    MixedContent(Quoted),
-    /// An element has no attribute that the schema demands: the element, the attribute.
-    #[error("{0} has no attribute `{1}`")]
-    MissingAttribute(Quoted, &'static str),
-    /// A value is not of the type that the schema gives it: the element that holds it, the type.
-    #[error("{0} holds a value that is no {1}")]
-    InvalidValue(Quoted, &'static str),
-    /// The namespaces of this element have no canonical form (Canonical XML 1.0 section 1.3).
-    #[error("{0} declares a relative namespace URI, which has no canonical form")]
-    RelativeNamespace(Quoted),
-}
-
-impl XmlError {
-    /// A name that stays the same from release to release.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NotUtf8(_) => "saml.xml_not_utf8",
-            Self::Doctype(_) => "saml.xml_doctype",
-            Self::Malformed(..) => "saml.xml_malformed",
-            Self::TooMuch(..) => "saml.xml_too_large",
-            Self::RelativeNamespace(_) => "saml.xml_relative_namespace",
-            _ => "saml.xml_schema",
-        }
+texts! {
+    pub fn code;
+    /// Why the bytes are not a document that we read. Faults are located by the bytes before them, or before the tag that
+    /// has them.
+    #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+    #[non_exhaustive]
+    pub enum XmlError {
+        /// Not UTF-8, or declares another encoding: where.
+        #[error("the document is not UTF-8 at byte {0}")]
+        NotUtf8(usize) = "saml.xml_not_utf8";
+        /// A document type declaration, and with it entities (CVE-2016-10127, CVE-2025-25291): where.
+        #[error("the document has a DOCTYPE at byte {0}; SAML messages have none")]
+        Doctype(usize) = "saml.xml_doctype";
+        /// Breaks a rule of XML 1.0 or of Namespaces in XML 1.0: where, and which.
+        #[error("the document is not well-formed at byte {0}: {1}")]
+        Malformed(usize, &'static str) = "saml.xml_malformed";
+        /// More than we read: of what, and how much is allowed.
+        #[error("the document has more than {1} {0}")]
+        TooMuch(&'static str, usize) = "saml.xml_too_large";
+        /// An element has no child that the schema demands: the element, the child.
+        #[error("{0} has no `{1}` where the schema wants it")]
+        MissingElement(Quoted, &'static str) = "saml.xml_schema";
+        /// An element has a child that the schema does not allow, or not twice: the element, the child.
+        #[error("{0} holds {1} where the schema does not allow it")]
+        UnexpectedElement(Quoted, Quoted) = "saml.xml_schema";
+        /// Text stands between elements, or an element or comment stands inside a value: in which.
+        #[error("{0} mixes text with elements or comments")]
+        MixedContent(Quoted) = "saml.xml_schema";
+        /// An element has no attribute that the schema demands: the element, the attribute.
+        #[error("{0} has no attribute `{1}`")]
+        MissingAttribute(Quoted, &'static str) = "saml.xml_schema";
+        /// A value is not of the type that the schema gives it: the element that holds it, the type.
+        #[error("{0} holds a value that is no {1}")]
+        InvalidValue(Quoted, &'static str) = "saml.xml_schema";
+        /// The namespaces of this element have no canonical form (Canonical XML 1.0 section 1.3).
+        #[error("{0} declares a relative namespace URI, which has no canonical form")]
+        RelativeNamespace(Quoted) = "saml.xml_relative_namespace";
     }
 }
 
