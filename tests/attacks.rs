@@ -539,7 +539,7 @@ fn a_second_signature_in_the_assertion_is_refused() {
             let decoy = p.signature.replace("<KeyInfo>", "<KeyInfo><X/>");
             p.xml.replace(&p.signature, &(p.signature.clone() + &decoy))
         }),
-        ("saml.assertion_misplaced", |p| {
+        ("saml.signature_misplaced", |p| {
             let decoy = inside(&p.signature, &format!("<Object>{}</Object>", p.evil));
             p.xml.replace(&p.signature, &(p.signature.clone() + &decoy))
         }),
