@@ -526,23 +526,17 @@ fn rejection(error: &Rejection) -> Row {
 }
 
 /// The hints that name what to set are made here, the others stand in the table.
+#[rustfmt::skip]
 fn rejection_hint(error: &Rejection) -> Advice {
     let first = |names: &[Quoted]| names.first().map(Quoted::to_string).unwrap_or_default();
     let (_, action, place) = rejection(error);
-    let action: Cow<'static, str> = match error {
-        Rejection::DestinationMismatch(names) | Rejection::RecipientMismatch(names) => format!(
-            "Set Reply URL (Assertion Consumer Service URL) to exactly {}, and make it the default.",
-            first(&names.expected)
-        )
-        .into(),
-        Rejection::AudienceMismatch(names) => format!(
-            "Set Identifier (Entity ID) to exactly {}; a slash at the end and `spn:` in front count.",
-            first(&names.expected)
-        )
-        .into(),
+    (match error {
+        Rejection::DestinationMismatch(names) | Rejection::RecipientMismatch(names) =>
+            format!("Set Reply URL (Assertion Consumer Service URL) to exactly {}, and make it the default.", first(&names.expected)).into(),
+        Rejection::AudienceMismatch(names) =>
+            format!("Set Identifier (Entity ID) to exactly {}; a slash at the end and `spn:` in front count.", first(&names.expected)).into(),
         _ => action.into(),
-    };
-    (action, place)
+    }, place)
 }
 
 #[rustfmt::skip]

@@ -196,7 +196,7 @@ fn set_up() -> Vec<Told> {
         ConfigurationError::InvalidId => no_name();
         ConfigurationError::InvalidTime => no_time();
         ConfigurationError::Certificate => CertificateError::NoCertificate;
-        ConfigurationError::NoRandomness => NoRandomness::new();
+        ConfigurationError::NoRandomness => NoRandomness::default();
         ConfigurationError::NoSuchBinding => ConfigurationError::NoSuchBinding;
         ConfigurationError::NoSigningKey => ConfigurationError::NoSigningKey;
         ConfigurationError::KeyMismatch => ConfigurationError::KeyMismatch(PRINT.into());

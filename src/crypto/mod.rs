@@ -23,14 +23,6 @@ pub trait SecureRandom: std::fmt::Debug + Send + Sync {
 #[non_exhaustive]
 pub struct NoRandomness;
 
-impl NoRandomness {
-    /// For an implementation of [`SecureRandom`] of your own.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
-}
-
 /// A method of signing or digesting, and the exact URI that names it.
 pub(crate) trait Method: Copy + PartialEq + 'static {
     const ALL: &'static [(Self, &'static str)];

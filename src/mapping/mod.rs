@@ -83,7 +83,7 @@ impl Mapping {
         }
         match problems.is_empty() {
             true => Ok(Mapped { fields }),
-            false => Err(MappingError::new(problems, claims.attributes())),
+            false => Err(MappingError::new(problems, claims.attributes)),
         }
     }
 }
@@ -167,7 +167,7 @@ impl Rule {
     }
 
     fn read(&self, source: &Source, claims: Claims<'_>) -> Found {
-        let attributes = claims.attributes();
+        let attributes = claims.attributes;
         match source {
             Source::Groups(name) => self.read_groups(attributes, name),
             // By any road to this claim, its absence must not pass for membership of nothing.
@@ -177,7 +177,7 @@ impl Rule {
                 let named = attributes.iter().filter(|a| a.friendly_name() == Some(name));
                 Ok(given(named.flat_map(|attribute| attribute.values())))
             }
-            Source::NameId => Ok(given([claims.name_id().value.as_str()])),
+            Source::NameId => Ok(given([claims.name_id.value.as_str()])),
             Source::Constant(value) => Ok(Some(vec![value.clone()])),
             Source::Joined(parts) => self.join(parts, claims),
         }

@@ -163,22 +163,12 @@ impl std::fmt::Debug for Attribute<'_> {
 ///
 /// Comes from [`Login::claims`](crate::sp::Login::claims); nothing unverified has claims.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Claims<'a> {
-    name_id: &'a NameId,
-    attributes: &'a Attributes,
-}
-
-impl<'a> Claims<'a> {
-    pub(crate) fn new(name_id: &'a NameId, attributes: &'a Attributes) -> Self {
-        Self { name_id, attributes }
-    }
-
-    getters! {
-        /// The name of the person.
-        pub fn name_id(&self) -> &'a NameId { self.name_id }
-        /// The attributes of the person.
-        pub fn attributes(&self) -> &'a Attributes { self.attributes }
-    }
+    /// The name of the person.
+    pub name_id: &'a NameId,
+    /// The attributes of the person.
+    pub attributes: &'a Attributes,
 }
 
 #[cfg(test)]

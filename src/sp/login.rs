@@ -146,7 +146,7 @@ impl Login {
         /// What the identity provider says of the person.
         pub fn assertion(&self) -> &Assertion { &self.assertion }
         /// The name of the person, with format and qualifiers.
-        pub fn name_id(&self) -> &NameId { self.claims().name_id() }
+        pub fn name_id(&self) -> &NameId { self.claims().name_id }
         /// The attributes of the person, in order.
         pub fn attributes(&self) -> &Attributes { self.assertion.attributes() }
     }
@@ -156,7 +156,7 @@ impl Login {
     pub fn claims(&self) -> Claims<'_> {
         static NOBODY: NameId = NameId::nobody();
         // `web_sso` lets nobody through without a name.
-        Claims::new(self.assertion.name_id.as_ref().unwrap_or(&NOBODY), self.assertion.attributes())
+        Claims { name_id: self.assertion.name_id.as_ref().unwrap_or(&NOBODY), attributes: self.assertion.attributes() }
     }
 
     getters! {

@@ -27,7 +27,7 @@ use crate::saml::{
 };
 use crate::time::UnixTime;
 use login::Answered;
-use web_sso::{Asked, judge};
+use web_sso::{Asked, Judged, judge};
 
 /// Entra's tokens begin five minutes early, others' at the very second; three minutes bridge clocks that are kept by
 /// NTP and leave nothing to collect.
@@ -267,35 +267,24 @@ impl ServiceProvider {
         posted: &PostedResponse,
         now: UnixTime,
     ) -> Result<UnclaimedLogin, Error> {
-        let verdict = self.judge_pending(pending, posted, now);
+        let verdict = self.pending_is_good(&pending, now).and_then(|asked| judge(self, posted.xml(), Some(asked), now));
         report(&verdict);
-        verdict
-    }
-
-    fn judge_pending(
-        &self,
-        pending: PendingLogin,
-        posted: &PostedResponse,
-        now: UnixTime,
-    ) -> Result<UnclaimedLogin, Error> {
-        if pending.agreement != self.agreement() {
-            let expected = Quoted::new(self.idp.entity_id().as_ref());
-            return Err(Rejection::OtherProvider(expected).into());
-        }
-        pending.must_not_have_expired(now)?;
-        let asked = Asked {
-            request_id: &pending.request_id,
-            at: pending.begun,
-            force_authn: pending.force_authn,
-            contexts: &pending.contexts,
-        };
-        let judged = judge(self, posted.xml(), Some(asked), now)?;
         let answered = Answered {
             request_id: Some(pending.request_id),
             relay_state: Some(pending.relay_state),
             return_to: pending.return_to,
         };
-        Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), judged, answered))
+        Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), verdict?, answered))
+    }
+
+    /// What was asked, if it was asked under these settings and not too long ago.
+    fn pending_is_good<'p>(&self, pending: &'p PendingLogin, now: UnixTime) -> Result<Asked<'p>, Error> {
+        if pending.agreement != self.agreement() {
+            return Err(Rejection::OtherProvider(Quoted::new(self.idp.entity_id().as_ref())).into());
+        }
+        pending.must_not_have_expired(now)?;
+        let (request_id, at, force_authn) = (&pending.request_id, pending.begun, pending.force_authn);
+        Ok(Asked { request_id, at, force_authn, contexts: &pending.contexts })
     }
 
     /// Judges an answer that nobody asked for, and claims it in the cache that
@@ -321,16 +310,13 @@ impl ServiceProvider {
     pub fn judge_unsolicited(&self, posted: &PostedResponse, now: UnixTime) -> Result<UnclaimedLogin, Error> {
         let verdict = match &self.unsolicited {
             Unsolicited::Refuse => Err(Rejection::Unsolicited.into()),
-            Unsolicited::Accept { .. } => judge(self, posted.xml(), None, now).map(|judged| {
-                // A relay state of theirs is used only if it is a path on our own site.
-                let relay_state = posted.relay_state().and_then(|relay| relay.as_ref().parse().ok());
-                let answered =
-                    Answered { request_id: None, relay_state: None, return_to: relay_state.unwrap_or_default() };
-                UnclaimedLogin::new(self.idp.entity_id().clone(), judged, answered)
-            }),
+            Unsolicited::Accept { .. } => judge(self, posted.xml(), None, now),
         };
         report(&verdict);
-        verdict
+        // A relay state of theirs is used only if it is a path on our own site.
+        let return_to = posted.relay_state().and_then(|relay| relay.as_ref().parse().ok()).unwrap_or_default();
+        let answered = Answered { request_id: None, relay_state: None, return_to };
+        Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), verdict?, answered))
     }
 
     /// A pending login for a request that was captured, not made: named `danger` where it is public.
@@ -399,17 +385,13 @@ fn audiences(entity_id: &EntityId) -> Vec<String> {
 }
 
 /// An event at each verdict, with the code of an error or the ID of the assertion; no names.
-#[cfg_attr(
-    not(feature = "tracing"),
-    expect(clippy::missing_const_for_fn, unused_variables, reason = "reports nothing")
-)]
-fn report(verdict: &Result<UnclaimedLogin, Error>) {
-    #[cfg(feature = "tracing")]
+#[cfg(feature = "tracing")]
+fn report(verdict: &Result<Judged, Error>) {
     match verdict {
-        Ok(unclaimed) => {
-            let (issuer, id) = unclaimed.replay_key().parts();
-            tracing::info!(%issuer, assertion = %id, "answer accepted");
-        }
+        Ok(judged) => tracing::info!(assertion = %judged.assertion.id(), "answer accepted"),
         Err(error) => tracing::warn!(code = error.code(), %error, "answer refused"),
     }
 }
+
+#[cfg(not(feature = "tracing"))]
+const fn report(_: &Result<Judged, Error>) {}

@@ -28,7 +28,7 @@ use crate::error::Error;
 use crate::ids::{EndpointUrl, InvalidId};
 use crate::saml::{HTTP_POST, HTTP_REDIRECT, IdentityProvider, MD, MetadataTrust, Outgoing, SAMLP, XSI};
 use crate::time::UnixTime;
-use crate::xml::Writer;
+use crate::xml::escape_html;
 
 /// The tenant of [`TestIdp`].
 pub const TENANT: &str = "7a1f9c2e-4b3d-4f6a-9e8b-2c5d7f0a1b3c";
@@ -90,24 +90,23 @@ impl TestIdp {
     /// Its metadata, as Entra publishes it: byte order mark, signature, a WS-Federation role first.
     #[must_use]
     pub fn metadata(&self) -> String {
-        let mut out = Writer::new();
-        out.start("EntityDescriptor").attribute("ID", "_metadata");
-        out.attribute("entityID", ENTITY_ID).attribute("xmlns", MD);
-        out.start("RoleDescriptor").attribute("xsi:type", "fed:SecurityTokenServiceType");
-        out.attribute("protocolSupportEnumeration", WS_FEDERATION);
-        out.attribute("xmlns:xsi", XSI);
-        out.attribute("xmlns:fed", WS_FEDERATION);
-        write_key(&mut out);
-        out.end().start("IDPSSODescriptor").attribute("protocolSupportEnumeration", SAMLP);
-        write_key(&mut out);
-        let mut service = |name, binding| {
-            out.start(name).attribute("Binding", binding);
-            out.attribute("Location", self.sso.as_ref()).end();
-        };
-        service("SingleLogoutService", HTTP_REDIRECT);
-        service("SingleSignOnService", HTTP_REDIRECT);
-        service("SingleSignOnService", HTTP_POST);
-        let signed = sign(&out.finish(), Placement::First, TestKey::Idp);
+        let key = TestKey::Idp.certificate().to_base64();
+        let key = format!(
+            "<KeyDescriptor use=\"signing\"><KeyInfo xmlns=\"{DS}\"><X509Data><X509Certificate>{key}</X509Certificate>\
+             </X509Data></KeyInfo></KeyDescriptor>"
+        );
+        let location = escape_html(self.sso.as_ref());
+        let service = |name, binding| format!("<{name} Binding=\"{binding}\" Location=\"{location}\"/>");
+        let xml = format!(
+            "<EntityDescriptor ID=\"_metadata\" entityID=\"{ENTITY_ID}\" xmlns=\"{MD}\">\
+             <RoleDescriptor xsi:type=\"fed:SecurityTokenServiceType\" protocolSupportEnumeration=\"{WS_FEDERATION}\" \
+             xmlns:xsi=\"{XSI}\" xmlns:fed=\"{WS_FEDERATION}\">{key}</RoleDescriptor>\
+             <IDPSSODescriptor protocolSupportEnumeration=\"{SAMLP}\">{key}{}{}{}</IDPSSODescriptor></EntityDescriptor>",
+            service("SingleLogoutService", HTTP_REDIRECT),
+            service("SingleSignOnService", HTTP_REDIRECT),
+            service("SingleSignOnService", HTTP_POST),
+        );
+        let signed = sign(&xml, Placement::First, TestKey::Idp);
         format!("\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>{signed}")
     }
 
@@ -128,12 +127,6 @@ impl TestIdp {
     pub fn unsolicited(&self, acs: &str, audience: &str, now: UnixTime) -> TestResponse {
         TestResponse::new(self, acs, audience, now)
     }
-}
-
-fn write_key(out: &mut Writer) {
-    out.start("KeyDescriptor").attribute("use", "signing").start("KeyInfo").attribute("xmlns", DS);
-    out.start("X509Data").leaf("X509Certificate", &TestKey::Idp.certificate().to_base64());
-    out.end().end().end();
 }
 
 /// Signs what this module wrote; what cannot be signed stays unsigned.

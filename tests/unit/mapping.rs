@@ -15,7 +15,7 @@ fn apply(rules: impl Into<Rules>, sent: &[(&str, &[&str])]) -> Result<Mapped, Ma
         attributes.push(name, None, name.strip_prefix("urn:oid:"));
         values.iter().for_each(|value| attributes.push_value(value));
     }
-    mapping.apply(Claims::new(&name_id, &attributes))
+    mapping.apply(Claims { name_id: &name_id, attributes: &attributes })
 }
 
 fn one(rule: Rule, sent: &[(&str, &[&str])]) -> Option<String> {
