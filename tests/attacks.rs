@@ -768,7 +768,7 @@ fn each_half_of_the_verification_can_refuse() {
     }
 }
 
-/// B5, B6, B10: CVE-2022-47966, GHSA-7mf5-fjj8-mvjc: XSLT and XPath ran before anything was verified.
+/// B5, B6, B10: CVE-2022-47966, GHSA-7mf5-fjj8-mvjc: XSLT and `XPath` ran before anything was verified.
 #[test]
 fn only_the_two_transforms_of_saml_are_known_in_their_order() {
     const ENVELOPED: &str = "<Transform Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"/>";
