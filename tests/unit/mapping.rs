@@ -8,7 +8,7 @@ const USERS: &str = "5d0f2c11-0a1b-4c5d-8e9f-000000000004";
 const ROLES: &[(&str, &str)] = &[(ADMINS, "admin"), (USERS, "user")];
 
 fn apply(rules: impl Into<Rules>, sent: &[(&str, &[&str])]) -> Result<Mapped, MappingError> {
-    let mapping = Mapping::try_from(rules.into()).expect("the rules are valid");
+    let mapping = Mapping::try_from(rules.into()).unwrap_or_else(|error| panic!("{error}"));
     let name_id = NameId::new("alice@app.example", None);
     let mut attributes = Attributes::default();
     for (name, values) in sent {
