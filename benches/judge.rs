@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use entra_sso::mapping::Mapping;
 use entra_sso::sp::{ClaimError, ReplayKey};
 use entra_sso::testing::{ReceivedRequest, TestIdp, TestKey, TestResponse, TestSigning};
-use entra_sso::{MessageId, PostedResponse, ReplayCache, ServiceProvider, UnixTime, danger};
+use entra_sso::{PostedResponse, ReplayCache, ServiceProvider, UnixTime, danger};
 use ring::{digest, signature};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -58,21 +58,19 @@ fn sp() -> ServiceProvider {
     ServiceProvider::at(&base, TestIdp::new().identity_provider(NOW).expect("metadata"))
 }
 
-fn request_id() -> MessageId {
-    "_c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00".parse().expect("an ID")
-}
+const REQUEST_ID: &str = "_c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00";
 
 fn request(sp: &ServiceProvider) -> ReceivedRequest {
     let started = sp.start_login(entra_sso::ReturnTo::default(), NOW, &entra_sso::SystemRandom::default());
     let mut received = ReceivedRequest::from_outgoing(&started.expect("a login").outgoing).expect("a request");
-    received.id = request_id().to_string();
+    received.id = REQUEST_ID.to_owned();
     received
 }
 
 /// From the body of the request to the mapped user.
 fn judge(sp: &ServiceProvider, form: &[u8]) -> bool {
     let posted = PostedResponse::from_form(form).expect("a form");
-    let pending = danger::captured_login(sp, request_id(), NOW);
+    let pending = danger::captured_login(sp, REQUEST_ID, NOW);
     let mapping = mapping();
     let login = sp.finish_login(pending, &posted, NOW, &Always);
     login.is_ok_and(|login| mapping.apply(login.claims()).is_ok())

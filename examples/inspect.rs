@@ -123,7 +123,7 @@ fn judge_response(case: &Case) -> Result<Login, Problem> {
     let sp = service_provider(case, now)?;
     let posted = posted(case)?;
     let unclaimed = match &case.in_response_to {
-        Some(request) => sp.judge_login(danger::captured_login(&sp, request.parse()?, now), &posted, now),
+        Some(request) => sp.judge_login(danger::captured_login(&sp, request, now), &posted, now),
         None => sp.judge_unsolicited(&posted, now),
     }?;
     let cache = MemoryReplayCache::default();

@@ -32,6 +32,6 @@ pub fn metadata_with_plain_http(
 /// A pending login for a request that was captured elsewhere, to judge its answer offline. A server that made one of
 /// these for each answer would accept answers that its browser never asked for.
 #[must_use]
-pub fn captured_login(sp: &ServiceProvider, request_id: MessageId, now: UnixTime) -> PendingLogin {
-    sp.pending_for_captured(request_id, now)
+pub fn captured_login(sp: &ServiceProvider, request_id: &str, now: UnixTime) -> PendingLogin {
+    sp.pending_for_captured(MessageId::captured(request_id), now)
 }

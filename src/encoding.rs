@@ -5,7 +5,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, FlushCompress};
 
 /// Why bytes could not be decoded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -16,6 +16,7 @@ pub(crate) enum EncodingError {
     Base64,
     /// Not a complete DEFLATE stream (RFC 1951), or bytes follow it.
     #[error("it is not a DEFLATE stream")]
+    #[cfg(any(test, feature = "testing"))]
     Deflate,
     /// `%` without two hexadecimal digits, or what results is not UTF-8.
     #[error("its percent-encoding is broken")]
@@ -74,7 +75,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// Inflates raw DEFLATE to at most `limit` bytes. A bomb costs no more than that (CVE-2023-26483, CVE-2025-25293);
 /// bytes behind the end of the stream are refused, because nothing reads them.
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingError> {
+    use flate2::{Decompress, FlushDecompress, Status};
     let mut state = Decompress::new(false);
     let mut out = Vec::with_capacity(limit.min(bytes.len().saturating_mul(4)).saturating_add(1));
     loop {

@@ -274,7 +274,6 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<Hint> {
         let (action, place) = match &*self.kind {
-            ErrorKind::Configuration(ConfigurationError::NoRandomness(_)) => return None,
             ErrorKind::Configuration(error) => advice(configuration(error)),
             ErrorKind::Metadata(error) => metadata_hint(error),
             ErrorKind::Binding(error) => binding_hint(error),

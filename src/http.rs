@@ -199,7 +199,7 @@ impl Routes {
         let state = open(&cookies(request), posted.relay_state(), &self.cookie_key, now);
         let pending = match state {
             Ok(State::Pending(pending)) => pending,
-            Ok(State::Answered { return_to }) => {
+            Ok(State::Answered(return_to)) => {
                 return Ok(already_answered(Rejection::AlreadyAnswered.into(), &return_to));
             }
             Err(error) => return self.unsolicited(&posted, error, now),

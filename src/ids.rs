@@ -215,6 +215,11 @@ impl MessageId {
         Self(format!("_{}", hex(&bytes)).into())
     }
 
+    /// The ID of somebody else's request, which need not be an `xs:ID`: only equality matters.
+    pub(crate) fn captured(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// What an identity provider wrote, of which only equality matters.
     pub(crate) fn is(&self, text: &str) -> bool {
         *self.0 == *text

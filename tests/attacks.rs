@@ -1688,7 +1688,7 @@ fn an_assertion_is_used_once_in_whatever_wrapper_and_by_however_many() {
     let (sp, cache) = (sp(), MemoryReplayCache::default());
     let (pending, answer) = start(&sp);
     let request_id = pending.request_id().clone();
-    let again = || entra_sso::danger::captured_login(&sp, request_id.clone(), NOW);
+    let again = || entra_sso::danger::captured_login(&sp, request_id.as_ref(), NOW);
     let wrapped = answer.clone().replace_after_signing("ID=\"_r", "ID=\"_other");
     let code = |pending, answer: &TestResponse, at| {
         let done = sp.finish_login(pending, &posted(answer.xml().as_bytes()), at, &cache);
@@ -1708,7 +1708,7 @@ fn an_assertion_is_used_once_in_whatever_wrapper_and_by_however_many() {
     // And at each later time it is either remembered or too late; the last pending login lives on.
     for minute in 1..130 {
         let at = NOW.plus(minutes(minute));
-        let pending = entra_sso::danger::captured_login(&sp, request_id.clone(), at);
+        let pending = entra_sso::danger::captured_login(&sp, request_id.as_ref(), at);
         let verdict = code(pending, &answer, at);
         assert!(["saml.replayed", "saml.expired"].contains(&verdict), "{minute}: {verdict}");
     }
@@ -2332,7 +2332,7 @@ fn a_message_that_is_broken_anywhere_signs_in_nobody_else() {
         let (request_id, xml) = (pending.request_id().clone(), answer.signing(signing).xml());
         let bytes = xml.as_bytes();
         let judge = |message: &[u8]| {
-            let pending = entra_sso::danger::captured_login(&sp, request_id.clone(), NOW);
+            let pending = entra_sso::danger::captured_login(&sp, request_id.as_ref(), NOW);
             judge(&sp, pending, message)
         };
         assert_eq!(judge(bytes), ada());

@@ -1,9 +1,7 @@
 //! Where an enterprise application is, and what its portal page wants to know from us.
 
-use std::str::FromStr;
-
 use crate::entra::{ApplicationId, TenantGuid, UserKey};
-use crate::ids::{EndpointUrl, EntityId, InvalidId};
+use crate::ids::{EndpointUrl, EntityId};
 use crate::saml::Attributes;
 
 /// Which Microsoft cloud a tenant is in. The German cloud was closed in October 2021.
@@ -65,7 +63,7 @@ impl EntraApp {
         ///
         /// It ends with a slash. If *Append application ID to issuer* is set under *Attributes & Claims*, Entra writes
         /// another one, and that must be pinned instead.
-        pub fn issuer(&self) -> EntityId { self.at(self.cloud.hosts().1, "") }
+        pub fn issuer(&self) -> EntityId { EntityId::from_url(&self.at(self.cloud.hosts().1, "")) }
     }
 
     /// Who signed in, if the claims name a person of this tenant. Any identity provider can write the claims of a
@@ -77,9 +75,8 @@ impl EntraApp {
     }
 
     /// Our hosts and paths and a GUID make an `https` URL that is short and ASCII.
-    fn at<T: FromStr<Err = InvalidId>>(&self, host: &str, path: &str) -> T {
-        let url = format!("https://{host}/{}/{path}", self.tenant);
-        url.parse().expect("constants and GUIDs make a URL")
+    fn at(&self, host: &str, path: &str) -> EndpointUrl {
+        EndpointUrl::fixed(format!("https://{host}/{}/{path}", self.tenant))
     }
 }
 

@@ -69,7 +69,7 @@ impl PendingLogin {
     ) -> Result<Self, Error> {
         match state::open(header, relay_state, key, now)? {
             State::Pending(pending) => Ok(pending),
-            State::Answered { .. } => Err(Rejection::AlreadyAnswered.into()),
+            State::Answered(_) => Err(Rejection::AlreadyAnswered.into()),
         }
     }
 
@@ -182,7 +182,7 @@ impl Login {
     /// When there is no randomness.
     pub fn spent_cookie(&self, key: &CookieKey, rng: &dyn SecureRandom) -> Result<Option<SetCookie>, Error> {
         let Some(relay_state) = &self.answered.relay_state else { return Ok(None) };
-        let answered = State::Answered { return_to: self.answered.return_to.clone() };
+        let answered = State::Answered(self.answered.return_to.clone());
         state::seal(&answered, relay_state, key, rng, state::ANSWERED_FOR).map(Some)
     }
 }

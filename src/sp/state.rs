@@ -24,11 +24,8 @@ pub(super) const ANSWERED_FOR: Duration = Duration::from_secs(10 * 60);
 pub(crate) enum State {
     /// The login waits for its answer.
     Pending(PendingLogin),
-    /// The answer came, and was accepted.
-    Answered {
-        /// Where the person went.
-        return_to: ReturnTo,
-    },
+    /// The answer came, was accepted, and the person went there.
+    Answered(ReturnTo),
 }
 
 /// Keys of 32 bytes for sealing pending logins: one that seals, and older ones that still open.
@@ -195,7 +192,7 @@ fn encode(state: &State) -> String {
             let contexts = pending.contexts.iter().map(|class| class.replace('\n', " "));
             contexts.fold(head, |out, class| format!("{out}\n{class}"))
         }
-        State::Answered { return_to } => format!("{ANSWERED}\n{return_to}"),
+        State::Answered(return_to) => format!("{ANSWERED}\n{return_to}"),
     }
 }
 
@@ -203,7 +200,7 @@ fn decode(plain: &str, relay_state: &RelayState) -> Option<State> {
     let mut lines = plain.split('\n');
     let kind = lines.next()?;
     if kind == ANSWERED {
-        return Some(State::Answered { return_to: lines.next()?.parse().ok()? });
+        return Some(State::Answered(lines.next()?.parse().ok()?));
     }
     let force_authn = lines.next().filter(|_| kind == PENDING)? == "1";
     let begun = UnixTime::from_millis(lines.next()?.parse().ok()?);
