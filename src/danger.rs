@@ -1,8 +1,7 @@
 //! What a reviewer should see: everything that leaves the safe path, by name, in one place.
 //!
-//! Two more dangers are methods of [`IdentityProvider`], because they concern one identity provider:
-//! [`danger_allow_sha1`](IdentityProvider::danger_allow_sha1) and
-//! [`danger_allow_expired_certificates`](IdentityProvider::danger_allow_expired_certificates).
+//! Two more dangers concern one identity provider, and are its methods: [`IdentityProvider::danger_allow_sha1`] and
+//! [`IdentityProvider::danger_allow_expired_certificates`].
 
 use crate::error::Error;
 use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId};

@@ -54,12 +54,8 @@ texts! {
         /// The certificate with this name has a key of this kind, which is not used here.
         #[error("the certificate {0} has a key of a kind that is not supported: {1}")]
         UnsupportedKey(Quoted, Quoted) = "certificate.unsupported_key";
-        /// The certificate with this name has a key of this many bits that is too small or otherwise unsafe (NIST SP
-        /// 800-131A; Bleichenbacher 2006).
-        #[error(
-            "the certificate {0} has an unsafe RSA key: 2048 to 8192 bits with an odd exponent of at \
-             least 65537 are wanted, it has {1} bits"
-        )]
+        /// The certificate with this name has an unsafe key of so many bits (NIST SP 800-131A; Bleichenbacher 2006).
+        #[error("the RSA key of {0} is unsafe: {1} bits; 2048 to 8192 and an odd exponent of 65537 or more are wanted")]
         WeakKey(Quoted, usize) = "certificate.weak_key";
         /// Not an RSA private key that can be used.
         #[error("the input is not an unencrypted RSA private key of 2048 to 4096 bits in PKCS#8 or PKCS#1")]

@@ -11,9 +11,7 @@
 //! let app = EntraApp::new(tenant, "1f3b7a50-0000-4000-8000-000000000002".parse()?);
 //! println!("fetch {}", app.metadata_url());
 //! let (entity_id, acs) = ("https://app.example/saml".parse()?, "https://app.example/acs".parse()?);
-//! for (label, value) in portal_values(&entity_id, &acs, None, None) {
-//!     println!("{label}: {value}");
-//! }
+//! println!("paste {:#?}", portal_values(&entity_id, &acs, None, None));
 //! # Ok::<(), entra_sso::InvalidId>(())
 //! ```
 

@@ -20,10 +20,11 @@ pub struct InvalidMapping {
 }
 
 impl InvalidMapping {
-    /// A name for this error that never changes.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        "mapping.invalid_rules"
+    getters! {
+        /// A name for this error that never changes.
+        pub fn code(&self) -> &'static str { "mapping.invalid_rules" }
+        /// What to do, in one sentence.
+        pub fn hint(&self) -> &'static str { "Correct the rule that is named in the file of rules, then load it again." }
     }
 }
 
@@ -44,13 +45,20 @@ pub struct MappingError {
 const MAX_RECEIVED: usize = 40;
 
 impl MappingError {
-    /// The code of the first problem. It never changes.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
+    getters! {
+        /// The code of the first problem. It never changes.
+        pub fn code(&self) -> &'static str { self.row().0 }
+        /// What an administrator can do about the first problem, in one sentence.
+        pub fn hint(&self) -> &'static str { self.row().1 }
+    }
+
+    #[rustfmt::skip]
+    fn row(&self) -> (&'static str, &'static str) {
         match self.problems.first().map(|problem| problem.kind) {
-            Some(ProblemKind::GroupsOverage) => "mapping.groups_overage",
-            Some(ProblemKind::Ambiguous(_)) => "mapping.ambiguous",
-            _ => "mapping.missing",
+            Some(ProblemKind::GroupsOverage) =>
+                ("mapping.groups_overage", "Choose *Groups assigned to the application* in the groups claim, or let the rule read too many groups as none."),
+            Some(ProblemKind::Ambiguous(_)) => ("mapping.ambiguous", "Send one value for the claim, or let the field take many."),
+            _ => ("mapping.missing", "Add the claim under *Attributes & Claims*, or name one that is received in the rule."),
         }
     }
 

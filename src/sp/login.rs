@@ -146,17 +146,6 @@ impl Login {
         pub fn name_id(&self) -> &NameId { self.claims().name_id }
         /// The attributes of the person, in order.
         pub fn attributes(&self) -> &Attributes { self.assertion.attributes() }
-    }
-
-    /// Name and attributes, for [`Mapping::apply`](crate::mapping::Mapping::apply).
-    #[must_use]
-    pub fn claims(&self) -> Claims<'_> {
-        static NOBODY: NameId = NameId::nobody();
-        // `web_sso` lets nobody through without a name.
-        Claims { name_id: self.assertion.name_id.as_ref().unwrap_or(&NOBODY), attributes: self.assertion.attributes() }
-    }
-
-    getters! {
         /// Who says so: the entity ID of the identity provider.
         pub fn issuer(&self) -> &str { self.assertion.issuer() }
         /// How and when the person authenticated: the first statement; there is nearly always one.
@@ -173,6 +162,14 @@ impl Login {
         pub fn signed_by(&self) -> &Certificate { &self.certificate }
         /// Where the person wanted to go.
         pub fn return_to(&self) -> &ReturnTo { &self.answered.return_to }
+    }
+
+    /// Name and attributes, for [`Mapping::apply`](crate::mapping::Mapping::apply).
+    #[must_use]
+    pub fn claims(&self) -> Claims<'_> {
+        static NOBODY: NameId = NameId::nobody();
+        // `web_sso` lets nobody through without a name.
+        Claims { name_id: self.assertion.name_id.as_ref().unwrap_or(&NOBODY), attributes: self.assertion.attributes() }
     }
 
     /// What replaces the cookie of the pending login: a mark that it was answered, so that the Back button and a second
