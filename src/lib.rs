@@ -91,6 +91,9 @@ mod xml;
 pub mod danger;
 pub mod entra;
 pub mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod manual;
 pub mod mapping;

@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["error", "mapping"],
     &["sp"],
     &["danger", "http"],
-    &["testing"],
+    &["fuzzing", "testing"],
 ];
 
 /// A name that only one file may say, because it is the seam to somebody else's code.
@@ -80,7 +80,7 @@ fn every_file_says_what_it_is_for() {
 fn the_core_stays_small() {
     let lines: usize = sources().iter().map(|(_, text)| text.lines().count()).sum();
     println!("{lines} lines in src");
-    assert!(lines < 8000, "src has {lines} lines; what can be said shorter, or is not needed?");
+    assert!(lines < 9000, "src has {lines} lines; what can be said shorter, or is not needed?");
 }
 
 fn floor_of(file: &str) -> Option<usize> {

@@ -1,0 +1,70 @@
+//! Writes what the fuzz targets start from, under `fuzz/seeds`: our own answers, requests, metadata, certificate,
+//! cookie and rules.
+
+use std::fs;
+use std::path::Path;
+
+use entra_sso::testing::{TestIdp, TestKey};
+use entra_sso::{AuthnRequest, CookieKey, ReturnTo, SystemRandom};
+use entra_sso_fuzz::{ANSWERS, NOW, SP, encode};
+
+const RULES: &str = r#"preset = "entra"
+[[rule]]
+field = "roles"
+from = [{ groups = "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups" }]
+many = true
+default = "member"
+table = { "5d0f2c11-0a1b-4c5d-8e9f-000000000003" = "admin" }
+ignore_case = true
+"#;
+
+const DOCUMENTS: &[&str] = &[
+    "<a xmlns='urn:d'><b xmlns=''><c xmlns='urn:d'/></b></a>",
+    "<a b='1' a=\"2\"><!-- gone --><![CDATA[<&>]]>\r\n&#13;</a>",
+    "<z:a xmlns:z='urn:1' xmlns:y='urn:2' xmlns:x='urn:3' x:k='1' y:k='2' k='3' xml:lang='d'/>",
+    "<?xml version='1.0' encoding='UTF-8'?>\n<a x='&quot;&#9;&#10;&#13;&lt;&gt;&amp;'><b xmlns:p='urn:p'/></a>\n",
+    "\u{feff}<\u{e9}l\u{e9}ment xmlns:a='urn:a' xmlns:b='urn:b'><a:x b:y=''/><b:x a:y='\u{1F600}'/></\u{e9}l\u{e9}ment>",
+];
+
+fn main() -> std::io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
+    let save = |target: &str, name: String, bytes: &[u8]| {
+        fs::create_dir_all(root.join(target))?;
+        fs::write(root.join(target).join(name), bytes)
+    };
+    let idp = TestIdp::new();
+    for (number, answer) in ANSWERS.iter().enumerate() {
+        save("posted_response", format!("message-{number}"), answer.as_bytes())?;
+        let form = format!("SAMLResponse={}", encode(answer).replace('+', "%2B").replace('=', "%3D"));
+        save("posted_response", format!("form-{number}"), form.as_bytes())?;
+        save("xml", format!("answer-{number}"), answer.as_bytes())?;
+        save("c14n", format!("answer-{number}"), format!("\0{answer}").as_bytes())?;
+        let script: Vec<u8> = (0..24).map(|at| u8::try_from(at * 37 % 251 + number).unwrap_or(0)).collect();
+        save("signed_document", format!("script-{number}"), &script)?;
+    }
+    for (number, document) in DOCUMENTS.iter().enumerate() {
+        save("xml", format!("document-{number}"), document.as_bytes())?;
+        save("c14n", format!("document-{number}"), format!("\x03{document}").as_bytes())?;
+    }
+    save("idp_metadata", "entra".into(), idp.metadata().as_bytes())?;
+    for (number, key) in [TestKey::Idp, TestKey::Expired].into_iter().enumerate() {
+        save("certificate", format!("der-{number}"), key.certificate().der())?;
+    }
+    save("mapping_rules", "rules.toml".into(), RULES.as_bytes())?;
+    let request = AuthnRequest::new().login_hint("ada@contoso.example");
+    let started = SP
+        .start_login_with(&request, ReturnTo::default(), NOW, &SystemRandom::default())
+        .map_err(std::io::Error::other)?;
+    if let entra_sso::saml::Outgoing::Redirect(url) = &started.outgoing {
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        save("redirect_query", "request".into(), query.as_bytes())?;
+    }
+    save("redirect_query", "return".into(), b"return_to=%2Forders%3Fpage%3D2")?;
+    let cookie = started
+        .pending
+        .into_cookie(&CookieKey::new([8; 32]), &SystemRandom::default())
+        .map_err(std::io::Error::other)?;
+    let cookie = cookie.into_string();
+    let value = cookie.split(['=', ';']).nth(1).unwrap_or_default();
+    save("cookie", "sealed".into(), value.as_bytes())
+}
