@@ -3,6 +3,8 @@
 //! Two more dangers concern one identity provider, and are its methods: [`IdentityProvider::danger_allow_sha1`] and
 //! [`IdentityProvider::danger_allow_expired_certificates`].
 
+use std::time::Duration;
+
 use crate::error::Error;
 use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId};
 use crate::saml::{IdentityProvider, MetadataTrust};
@@ -26,6 +28,12 @@ pub fn metadata_with_plain_http(
     entity: Option<&EntityId>, xml: &[u8], trust: MetadataTrust<'_>, now: UnixTime,
 ) -> Result<IdentityProvider, Error> {
     Ok(IdentityProvider::read(xml, entity, trust, now, EndpointUrl::with_plain_http)?)
+}
+
+/// As [`ServiceProvider::with_clock_skew`], with no upper end: for judging captured messages whose time is over. A server
+/// with an hour here accepts what was stolen an hour ago, and signatures by certificates that ended an hour ago.
+pub fn with_clock_skew(sp: ServiceProvider, skew: Duration) -> ServiceProvider {
+    sp.with_any_clock_skew(skew)
 }
 
 /// A pending login for a request that was captured elsewhere, to judge its answer offline. A server that made one of

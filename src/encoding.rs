@@ -169,9 +169,10 @@ impl Quoted {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let cut = text.chars().nth(Self::LIMIT).map(|_| '…');
-        // Quotes and apostrophes do no harm between backticks.
+        // Quotes and apostrophes do no harm between backticks; a backtick would end the quotation.
         let escaped = text.chars().take(Self::LIMIT).flat_map(|c| match c {
             '\'' | '"' => vec![c],
+            '`' => c.escape_unicode().collect(),
             _ => c.escape_debug().collect(),
         });
         Self(escaped.chain(cut).collect())

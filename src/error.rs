@@ -45,7 +45,7 @@ pub enum ErrorKind {
     #[error(transparent)]
     Signature(#[from] DsigError),
     /// The identity provider says no.
-    #[error("the identity provider answered {}", describe(.0))]
+    #[error("the identity provider answered, if nobody else wrote it, {}", describe(.0))]
     Refused(Status),
     /// The message is not one that we may accept.
     #[error(transparent)]
@@ -80,6 +80,9 @@ pub enum ConfigurationError {
     /// The certificate with this SHA-256 thumbprint has another key than the signing key.
     #[error("the certificate {0} does not belong to the signing key")]
     KeyMismatch(Box<str>),
+    /// An authentication context is asked for, but no class is named.
+    #[error("an authentication context is asked for, but no class is named (RequestedAuthnContext)")]
+    NoContextClass,
     /// What must be remembered of a login needs a cookie of so many bytes; so many are safe.
     #[error("the pending login needs a cookie of {0} bytes; browsers and proxies are safe with {1}")]
     StateTooLarge(usize, usize),
@@ -146,6 +149,9 @@ pub enum Rejection {
     /// The response or its confirmation answers another request than ours, or none.
     #[error("the {0} answers another request (InResponseTo): {1}")]
     InResponseToMismatch(&'static str, Mismatch),
+    /// It names another person than the request did.
+    #[error("the assertion is about another person than the request asked for (Subject)")]
+    OtherSubject,
     /// It names nobody.
     #[error("the assertion has no Subject with a NameID that is not empty")]
     NoNameId,
@@ -375,7 +381,7 @@ const LOGS: Option<&str> = Some("Entra ID › Monitoring & health › Sign-in lo
 const HERE: Option<&str> = None;
 
 /// For answers that nobody asked for.
-const START_HERE: &str = "Set *Sign on URL* to the login address of this application, so that My Apps starts there, or allow unsolicited answers.";
+const START_HERE: &str = "Set *Sign on URL* to the login address of this application, so that My Apps starts there.";
 
 /// For what Entra ID never sends.
 const EVIDENCE: &str = "Keep the message as evidence: Entra ID does not send this, so look for an attack or for a proxy that changes messages.";
@@ -398,6 +404,7 @@ fn configuration(error: &ConfigurationError) -> Row {
         C::NoSuchBinding => ("config.no_such_binding", "Choose a binding that the identity provider's metadata offers.", HERE),
         C::NoSigningKey => ("config.no_signing_key", "Configure a signing key, or sign neither requests nor metadata.", HERE),
         C::KeyMismatch(_) => ("config.key_mismatch", "Configure the certificate that was made for the signing key.", HERE),
+        C::NoContextClass => ("config.no_context_class", "Name at least one class, or ask for no authentication context.", HERE),
         C::StateTooLarge(..) => ("config.state_too_large", "Shorten the return path or the list of authentication contexts.", HERE),
     }
 }
@@ -431,6 +438,9 @@ fn metadata_hint(error: &MetadataError) -> Advice {
             ("Create a signing certificate and make it active, then fetch the metadata again.", CERTIFICATES),
         M::NoSsoEndpoint { .. } | M::InvalidValue(_) =>
             ("Ask the identity provider's administrator for metadata with an https endpoint for HTTP-Redirect or HTTP-POST.", HERE),
+        M::RepeatedEntity(_) | M::AmbiguousKey(_) =>
+            ("Ask the publisher of the metadata for a document that describes each entity once, with one certificate for each KeyDescriptor.", HERE),
+        M::NotOverTls(_) => ("Fetch the metadata from an https address.", CERTIFICATES),
         M::Expired { .. } => ("Fetch the metadata again; if it is current, check the clock of this server.", HERE),
         M::Signature(_) =>
             ("Compare the certificate that is to have signed the metadata with the one that its publisher names.", HERE),
@@ -453,7 +463,7 @@ fn binding_hint(error: &BindingError) -> Advice {
 #[rustfmt::skip]
 fn message_hint(error: &MessageError) -> Advice {
     let (action, place) = match error {
-        MessageError::Encrypted { .. } => ("Switch token encryption off for this application: it cannot decrypt.", ENCRYPTION),
+        MessageError::Encrypted { .. } => ("Look whether Entra encrypts for this application, which cannot decrypt.", ENCRYPTION),
         MessageError::UnexpectedMessage { .. } =>
             ("Make sure that the identity provider sends Responses of SAML 2.0 to this address, and its logout messages elsewhere.", BASIC),
         _ => (EVIDENCE, HERE),
@@ -484,7 +494,7 @@ fn refused_hint(status: &Status) -> Advice {
         return (advice.action.into(), advice.place);
     }
     let (action, place) = match status.subcode.as_ref().map_or("", AsRef::as_ref) {
-        "NoAuthnContext" => ("Ask for no authentication context, or for one that the person can meet.", HERE),
+        "NoAuthnContext" => ("Look in the sign-in log how the person authenticated, and compare with the context that is asked for.", HERE),
         "NoPassive" => ("Start the login again without IsPassive: the person must see a page.", HERE),
         "InvalidNameIDPolicy" => ("Ask for no NameIDPolicy.", HERE),
         _ => ("Look the sign-in up in the identity provider's log, by the time of this entry.", LOGS),
@@ -501,6 +511,7 @@ fn rejection(error: &Rejection) -> Row {
         R::InResponseToMismatch(_, Mismatch { expected, .. }) if expected.is_empty() =>
             ("saml.in_response_to_mismatch", START_HERE, BASIC),
         R::InResponseToMismatch(..) => ("saml.in_response_to_mismatch", EVIDENCE, HERE),
+        R::OtherSubject => ("saml.subject_mismatch", "Sign out at the identity provider, and sign in as the person whom the application asked for.", HERE),
         R::NoNameId => ("saml.name_id_missing", "Give *Unique User Identifier (Name ID)* a source attribute that every person has.", CLAIMS),
         R::NoBearerConfirmation => ("saml.no_bearer_confirmation", EVIDENCE, HERE),
         R::RecipientMismatch(_) => ("saml.recipient_mismatch", "", BASIC),
@@ -510,7 +521,7 @@ fn rejection(error: &Rejection) -> Row {
         R::NoAudience => ("saml.audience_missing", EVIDENCE, HERE),
         R::AudienceMismatch(_) => ("saml.audience_mismatch", "", BASIC),
         R::NoAuthnStatement => ("saml.authn_statement_missing", EVIDENCE, HERE),
-        R::AuthnContextMismatch(_) => ("saml.authn_context_mismatch", "Ask for no authentication context, or for the one that people have.", HERE),
+        R::AuthnContextMismatch(_) => ("saml.authn_context_mismatch", "Require the method with a Conditional Access policy, and look for it with `entra::did_mfa`: Entra ID says Password whatever was used.", HERE),
         R::AuthenticationTooOld(..) => ("saml.authentication_too_old", "Sign in again.", HERE),
         R::NoPendingLogin => ("saml.no_pending_login", "Check the three usual causes: the site was opened by http or under another host name than Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None; for logins that begin at My Apps, set *Sign on URL* to the login address.", BASIC),
         R::PendingLoginExpired { .. } => ("saml.pending_login_expired", "Sign in again.", HERE),

@@ -118,6 +118,10 @@ fn endpoint(text: &str, schemes: &[&str]) -> Verdict {
         _ if !text.to_ascii_lowercase().starts_with(&format!("{}://", url.scheme())) => {
             Err("the scheme must be followed by //")
         }
+        // `https:///a` and `https://@a` parse as `https://a`, by repair.
+        _ if text.splitn(4, '/').nth(2).is_none_or(|host| host.is_empty() || host.contains('@')) => {
+            Err("it has user information, or // is not followed by a host")
+        }
         true => Err("it has a fragment or user information"),
         false => Ok(()),
     }

@@ -90,6 +90,13 @@ impl Method for DigestMethod {
     const SHA1: Self = Self::Sha1;
 }
 
+/// SHA-256, for names of ours that no standard asks for.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.iter_mut().zip(digest(DigestMethod::Sha256, bytes).as_ref()).for_each(|(to, from)| *to = *from);
+    out
+}
+
 /// What a public key can be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum KeyKind {

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::crypto::sha256;
+
 /// A `NameID`: what the identity provider calls the person (SAML Core 2.2.3).
 ///
 /// Entra writes a user principal name here by default. It can change and be given to somebody else: key your users by
@@ -19,10 +21,19 @@ pub struct NameId {
     pub sp_name_qualifier: Option<String>,
 }
 
+/// What no `Format` means (SAML Core 8.3.1).
+const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
+
 impl NameId {
     /// For a place that cannot be reached without a name.
     pub(crate) const fn nobody() -> Self {
         Self { value: String::new(), format: None, name_qualifier: None, sp_name_qualifier: None }
+    }
+
+    /// A digest of the name and its format, by which two can be compared (SAML Core 3.3.4).
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        let format = self.format.as_deref().unwrap_or(UNSPECIFIED);
+        sha256(format!("{format}\n{}", self.value).as_bytes())
     }
 
     /// A name with the format that the identity provider gave, and no qualifiers.

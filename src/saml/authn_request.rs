@@ -68,7 +68,7 @@ impl AuthnRequest {
         /// Our name for people to read. Entra ignores it.
         provider_name(name: impl Into<String>) { provider_name = Some(name.into()) }
         /// The kind of `NameID` that we want. For Entra it overrides what the administrator chose; only `persistent`,
-        /// `emailAddress`, `unspecified`, `transient` are known (AADSTS75016).
+        /// `emailAddress`, `unspecified`, `transient` are known (AADSTS75016). The answer is not held to it: look at the format of the name that came.
         name_id_policy(format: impl Into<String>, allow_create: bool) {
             name_id_policy = Some((format.into(), allow_create))
         }
@@ -77,7 +77,8 @@ impl AuthnRequest {
         scoping(proxy_count: Option<u32>, idp_list: Vec<EntityId>, requester_ids: Vec<EntityId>) {
             scoping = Some((proxy_count, idp_list, requester_ids))
         }
-        /// Whom the answer must be about, in the message itself. Not for Entra, which refuses it (AADSTS900236): use
+        /// Whom the answer must be about, in the message itself: one about another name, or the same in another format,
+        /// is refused (SAML Core 3.4.1). Not for Entra, which refuses it (AADSTS900236): use
         /// [`login_hint`](Self::login_hint).
         subject(name_id: NameId) { subject = Some(name_id) }
         /// Fills in the user name on Entra's page: a query parameter beside the message.
@@ -87,17 +88,22 @@ impl AuthnRequest {
     }
 
     /// How the person must authenticate: classes such as `urn:oasis:names:tc:SAML:2.0:ac:classes:X509`. With
-    /// [`Comparison::Exact`] the answer is refused unless it names one of them. See the warning above about Entra.
+    /// [`Comparison::Exact`] the answer is refused unless it names one of them; of the others only the identity provider
+    /// knows what is stronger, so look at [`Login::authn_statement`](crate::Login::authn_statement). Without any class no
+    /// login begins. See the warning above about Entra.
     pub fn requested_authn_context<S: Into<String>>(
         mut self, comparison: Comparison, classes: impl IntoIterator<Item = S>,
     ) -> Self {
-        let classes: Vec<String> = classes.into_iter().map(Into::into).collect();
-        self.contexts = (!classes.is_empty()).then_some((comparison, classes));
+        self.contexts = Some((comparison, classes.into_iter().map(Into::into).collect()));
         self
     }
 
     getters! {
         pub(crate) fn must_authenticate_anew(&self) -> bool { self.force_authn }
+        pub(crate) fn wants_some_context(&self) -> bool {
+            self.contexts.as_ref().is_some_and(|(_, classes)| classes.is_empty())
+        }
+        pub(crate) fn about(&self) -> Option<&NameId> { self.subject.as_ref() }
         /// The classes of which the answer must name one.
         pub(crate) fn exact_contexts(&self) -> &[String] {
             match &self.contexts { Some((Comparison::Exact, classes)) => classes, _ => &[] }

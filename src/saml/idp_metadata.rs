@@ -49,7 +49,8 @@ pub enum MetadataTrust<'a> {
     /// The caller fetched it over TLS, with the certificate checked, from this URL. For Entra that is the trust there
     /// is: the key of the signature inside stands inside as well.
     FetchedOverTls(&'a EndpointUrl),
-    /// It has a signature by this certificate.
+    /// It has a signature by this certificate. Where the owner of the key signs documents about several entities, say
+    /// which one is meant ([`IdentityProvider::from_metadata_for`]): each has a good signature.
     SignedBy(&'a Certificate),
 }
 
@@ -74,6 +75,15 @@ texts! {
         /// The entity is no identity provider of SAML 2.0.
         #[error("the metadata of {0} has no IDPSSODescriptor for SAML 2.0")]
         NotAnIdentityProvider(Quoted) = "saml.metadata_not_an_idp";
+        /// The entity is described more than once, so two readers may take different keys for its.
+        #[error("the metadata describes {0} more than once")]
+        RepeatedEntity(Quoted) = "saml.metadata_repeated_entity";
+        /// One description of a key holds certificates of several keys, such as a chain: nobody says which one signs.
+        #[error("a KeyDescriptor in the metadata of {0} holds certificates of several keys")]
+        AmbiguousKey(Quoted) = "saml.metadata_ambiguous_key";
+        /// The document is said to come over TLS from this address, which has none.
+        #[error("metadata from {0} did not come over TLS")]
+        NotOverTls(Quoted) = "saml.metadata_not_over_tls";
         /// No key for signing is named for the entity.
         #[error("the metadata of {0} names no key for signing")]
         NoSigningKey(Quoted) = "saml.metadata_no_signing_key";
@@ -134,6 +144,11 @@ impl IdentityProvider {
         xml: &[u8], wanted: Option<&EntityId>, trust: MetadataTrust<'_>, now: UnixTime,
         endpoint: fn(&str) -> Result<EndpointUrl, InvalidId>,
     ) -> Result<Self, MetadataError> {
+        if let MetadataTrust::FetchedOverTls(url) = trust {
+            if !url.as_ref().get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+                return Err(MetadataError::NotOverTls(Quoted::new(url.as_ref())));
+            }
+        }
         let signed;
         let mut document = Document::parse(xml, &Limits::METADATA)?;
         if let MetadataTrust::SignedBy(certificate) = trust {
@@ -223,8 +238,12 @@ fn find_entity<'d>(root: Element<'d>, wanted: Option<&EntityId>) -> Result<Eleme
         };
     };
     let name = |entity: &Element<'d>| entity.attribute("entityID").unwrap_or_default();
-    let found = entities.iter().copied().find(|entity| name(entity) == wanted.as_ref());
-    found.ok_or_else(|| {
+    let mut found = entities.iter().copied().filter(|entity| name(entity) == wanted.as_ref());
+    if let (Some(only), second) = (found.next(), found.next()) {
+        let twice = || MetadataError::RepeatedEntity(Quoted::new(wanted.as_ref()));
+        return second.map_or(Ok(only), |_| Err(twice()));
+    }
+    Err({
         let others = entities.iter().take(3).map(|entity| Quoted::new(name(entity)).to_string());
         let others = others.collect::<Vec<_>>().join(", ");
         MetadataError::OtherEntity(others, Quoted::new(wanted.as_ref()))
@@ -264,10 +283,19 @@ fn signing_keys(roles: &[Element<'_>], entity: Quoted) -> Result<TrustedKeys, Me
     let mut problems = Vec::new();
     let may_sign = |key: &Element<'_>| matches!(key.attribute("use"), None | Some("signing"));
     for descriptor in inside(roles, "KeyDescriptor").filter(may_sign) {
+        let mut first: Option<Certificate> = None;
         for found in descriptor.descendants().filter(|inner| inner.is(DS, "X509Certificate")) {
             match Certificate::from_base64(found.text()?) {
-                Ok(certificate) if certificates.contains(&certificate) => {}
-                Ok(certificate) => certificates.push(certificate),
+                // With a chain inside, the key of an authority would sign logins.
+                Ok(certificate) if first.as_ref().is_some_and(|first| first.key() != certificate.key()) => {
+                    return Err(MetadataError::AmbiguousKey(entity));
+                }
+                Ok(certificate) => {
+                    first.get_or_insert_with(|| certificate.clone());
+                    if !certificates.contains(&certificate) {
+                        certificates.push(certificate);
+                    }
+                }
                 Err(problem) => problems.push(problem),
             }
             if certificates.len() + problems.len() > MAX_KEYS {

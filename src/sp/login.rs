@@ -35,6 +35,8 @@ pub struct PendingLogin {
     pub(super) begun: UnixTime,
     pub(super) expires: UnixTime,
     pub(super) force_authn: bool,
+    /// Of the person whom the answer must be about.
+    pub(super) subject: Option<[u8; 32]>,
     pub(super) contexts: Vec<String>,
 }
 
@@ -83,12 +85,18 @@ impl PendingLogin {
 
 /// An authentic answer that nobody has claimed yet. Shows its replay key and nothing else, so that nobody reads a name
 /// before the claim is recorded.
-#[derive(Debug)]
 #[must_use = "claim its replay key, then `settle` it"]
 pub struct UnclaimedLogin {
     key: ReplayKey,
     expires: UnixTime,
     login: Login,
+}
+
+/// Prints what is to be claimed, and nothing of what it says.
+impl std::fmt::Debug for UnclaimedLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UnclaimedLogin").field("key", &self.key).field("expires", &self.expires).finish_non_exhaustive()
+    }
 }
 
 impl UnclaimedLogin {

@@ -16,7 +16,7 @@ pub use replay::{ClaimError, MemoryReplayCache, ReplayCache, ReplayKey};
 pub use state::{CookieKey, SetCookie};
 pub(crate) use state::{State, open, surplus};
 
-use crate::crypto::{Certificate, DigestMethod, SecureRandom, SigningKey, digest};
+use crate::crypto::{Certificate, SecureRandom, SigningKey, sha256};
 use crate::dsig::{Placement, SignatureStyle, sign_element};
 use crate::encoding::Quoted;
 use crate::error::{ConfigurationError, Error, Rejection};
@@ -32,6 +32,9 @@ use web_sso::{Asked, Judged, judge};
 /// Entra's tokens begin five minutes early, others' at the very second; three minutes bridge clocks that are kept by
 /// NTP and leave nothing to collect.
 const CLOCK_SKEW: Duration = Duration::from_secs(3 * 60);
+
+/// Kerberos allows five between two machines; this is the clock of one set by hand.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
 
 /// Long enough to enrol a second factor, short enough that forgotten logins do not pile up.
 const PENDING_FOR: Duration = Duration::from_secs(30 * 60);
@@ -107,8 +110,9 @@ impl ServiceProvider {
     // ---- settings ----
 
     builders! {
-        /// What the clocks of both sides may differ by; three minutes unless said otherwise.
-        pub fn with_clock_skew(mut self, skew: Duration) { self.clock_skew = skew }
+        /// What the clocks of both sides may differ by; three minutes unless said otherwise, and ten at most: more is
+        /// taken as ten, because a longer one would switch the checks of time off.
+        pub fn with_clock_skew(mut self, skew: Duration) { self.clock_skew = skew.min(MAX_CLOCK_SKEW) }
         /// How long a login may take; half an hour unless said otherwise.
         pub fn with_login_timeout(mut self, timeout: Duration) { self.pending_for = timeout }
         /// Another name under which assertions may be meant for us, such as what *Override audience claim* says. Compared
@@ -181,6 +185,9 @@ impl ServiceProvider {
     pub fn start_login_with(
         &self, request: &AuthnRequest, return_to: ReturnTo, now: UnixTime, rng: &dyn SecureRandom,
     ) -> Result<StartedLogin, Error> {
+        if request.wants_some_context() {
+            return Err(ConfigurationError::NoContextClass.into());
+        }
         let (mut id, mut relay) = ([0; 20], [0; 16]);
         rng.fill(&mut id)?;
         rng.fill(&mut relay)?;
@@ -219,10 +226,7 @@ impl ServiceProvider {
     /// What a pending login is bound to: it can be answered only under the same agreement.
     fn agreement(&self) -> [u8; 32] {
         let names = [self.idp.entity_id().as_ref(), self.entity_id.as_ref(), self.acs.as_ref()];
-        let mut out = [0; 32];
-        let hash = digest(DigestMethod::Sha256, names.join("\n").as_bytes());
-        out.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
-        out
+        sha256(names.join("\n").as_bytes())
     }
 
     // ---- judging ----
@@ -263,7 +267,8 @@ impl ServiceProvider {
         }
         pending.must_not_have_expired(now)?;
         let (request_id, at, force_authn) = (&pending.request_id, pending.begun, pending.force_authn);
-        Ok(Asked { request_id, at, force_authn, contexts: &pending.contexts })
+        let (subject, contexts) = (pending.subject.as_ref(), pending.contexts.as_slice());
+        Ok(Asked { request_id, at, force_authn, subject, contexts })
     }
 
     /// Judges an answer that nobody asked for, and claims it in the cache that
@@ -298,6 +303,12 @@ impl ServiceProvider {
         Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), verdict?, answered))
     }
 
+    /// Any difference of clocks, however long: named `danger` where it is public.
+    pub(crate) fn with_any_clock_skew(mut self, skew: Duration) -> Self {
+        self.clock_skew = skew;
+        self
+    }
+
     /// A pending login for a request that was captured, not made: named `danger` where it is public.
     pub(crate) fn pending_for_captured(&self, request_id: MessageId, now: UnixTime) -> PendingLogin {
         let relay_state = RelayState::from_random([0; 16]);
@@ -316,6 +327,7 @@ impl ServiceProvider {
             begun: now,
             expires: now.plus(self.pending_for),
             force_authn: request.must_authenticate_anew(),
+            subject: request.about().map(crate::saml::NameId::fingerprint),
             contexts: request.exact_contexts().to_vec(),
         }
     }

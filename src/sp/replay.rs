@@ -76,6 +76,8 @@ struct Entries {
     known: HashSet<Arc<ReplayKey>>,
     /// The same keys by the time of their end, so that forgetting costs only what is forgotten.
     by_end: BTreeMap<UnixTime, Vec<Arc<ReplayKey>>>,
+    /// The latest time that was seen. What ended before it has been forgotten, and stays so if the clock is set back.
+    latest: UnixTime,
 }
 
 /// Entra's assertions live for 65 minutes: room for 25 logins a second, in about 30 MB.
@@ -99,7 +101,12 @@ impl ReplayCache for MemoryReplayCache {
     fn claim(&self, key: &ReplayKey, expires: UnixTime, now: UnixTime) -> Result<(), ClaimError> {
         // A thread that panicked while it held the lock may have left half an entry.
         let mut entries = self.entries.lock().map_err(|_| ClaimError::Unavailable)?;
-        while let Some(oldest) = entries.by_end.first_entry().filter(|entry| *entry.key() < now) {
+        entries.latest = entries.latest.max(now);
+        let latest = entries.latest;
+        if expires < latest {
+            return Err(ClaimError::Unavailable);
+        }
+        while let Some(oldest) = entries.by_end.first_entry().filter(|entry| *entry.key() < latest) {
             for gone in oldest.remove() {
                 entries.known.remove(&gone);
             }

@@ -138,6 +138,9 @@ pub(crate) fn open(
     Ok(state)
 }
 
+/// More than the five that we let stand, and few enough for one response; the next request removes the next ones.
+const REMOVED_AT_ONCE: usize = 16;
+
 /// Logins that this browser has begun, beyond the newest `keep`: `Set-Cookie` values that remove them. Without this,
 /// somebody who begins many logins would grow the header until servers refuse it.
 pub(crate) fn surplus(header: &str, key: &CookieKey, keep: usize) -> Vec<SetCookie> {
@@ -155,7 +158,7 @@ pub(crate) fn surplus(header: &str, key: &CookieKey, keep: usize) -> Vec<SetCook
         })
         .collect();
     known.sort_unstable_by(|a, b| b.cmp(a));
-    known.into_iter().skip(keep).map(|(_, name)| SetCookie::new(name, "", Duration::ZERO)).collect()
+    known.into_iter().skip(keep).take(REMOVED_AT_ONCE).map(|(_, name)| SetCookie::new(name, "", Duration::ZERO)).collect()
 }
 
 /// Only the white space of RFC 6265 is trimmed. Browsers let a neighbour in the domain set a cookie whose name is
@@ -188,7 +191,8 @@ fn encode(state: &State) -> String {
             let (begun, expires) = (pending.begun.as_millis(), pending.expires.as_millis());
             let agreement = base64url_encode(&pending.agreement);
             let (id, return_to) = (&pending.request_id, &pending.return_to);
-            let head = format!("{PENDING}\n{anew}\n{begun}\n{expires}\n{agreement}\n{id}\n{return_to}");
+            let subject = pending.subject.map(|subject| base64url_encode(&subject)).unwrap_or_default();
+            let head = format!("{PENDING}\n{anew}\n{begun}\n{expires}\n{agreement}\n{id}\n{return_to}\n{subject}");
             let contexts = pending.contexts.iter().map(|class| class.replace('\n', " "));
             contexts.fold(head, |out, class| format!("{out}\n{class}"))
         }
@@ -213,6 +217,10 @@ fn decode(plain: &str, relay_state: &RelayState) -> Option<State> {
         agreement: base64url_decode(lines.next()?).ok()?.try_into().ok()?,
         request_id: lines.next()?.parse().ok()?,
         return_to: lines.next()?.parse().ok()?,
+        subject: match lines.next()? {
+            "" => None,
+            subject => Some(base64url_decode(subject).ok()?.try_into().ok()?),
+        },
         contexts: lines.map(str::to_owned).collect(),
     }))
 }

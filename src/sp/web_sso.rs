@@ -19,6 +19,7 @@ pub(super) struct Asked<'a> {
     pub(super) request_id: &'a MessageId,
     pub(super) at: UnixTime,
     pub(super) force_authn: bool,
+    pub(super) subject: Option<&'a [u8; 32]>,
     pub(super) contexts: &'a [String],
 }
 
@@ -48,7 +49,7 @@ pub(super) fn judge(
 
     let (assertion, certificate) = is_signed(sp, &envelope, now)?;
     assertion_is_issued_by_whom_we_asked(sp, &assertion)?;
-    names_somebody(&assertion)?;
+    names_somebody(&assertion, asked)?;
     let confirmed_until = is_confirmed(sp, &assertion, asked, now)?;
     let conditions = holds_now(sp, &assertion, now)?;
     is_for_us(sp, &assertion)?;
@@ -142,11 +143,12 @@ fn assertion_is_issued_by_whom_we_asked(sp: &ServiceProvider, assertion: &Assert
     must_be_issuer(sp, "assertion", &issuer.value, issuer.format.as_deref())
 }
 
-/// SAML Profiles 4.1.4.2: the subject is somebody, with a name.
-fn names_somebody(assertion: &Assertion) -> Result<(), Rejection> {
-    match &assertion.name_id {
-        Some(name) if !name.value.trim().is_empty() => Ok(()),
-        _ => Err(Rejection::NoNameId),
+/// SAML Profiles 4.1.4.2: the subject is somebody, with a name; and whom we asked about, if we did (SAML Core 3.4.1).
+fn names_somebody(assertion: &Assertion, asked: Option<Asked<'_>>) -> Result<(), Rejection> {
+    let name = assertion.name_id.as_ref().filter(|name| !name.value.trim().is_empty()).ok_or(Rejection::NoNameId)?;
+    match asked.and_then(|asked| asked.subject) {
+        Some(subject) if *subject != name.fingerprint() => Err(Rejection::OtherSubject),
+        _ => Ok(()),
     }
 }
 
@@ -157,6 +159,13 @@ const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 fn is_confirmed(
     sp: &ServiceProvider, assertion: &Assertion, asked: Option<Asked<'_>>, now: UnixTime,
 ) -> Result<UnixTime, Rejection> {
+    if asked.is_none() {
+        // A confirmation that answers a request makes the whole assertion its answer; taken as unsolicited too, it
+        // would sign somebody in twice where the two kinds are claimed in different caches.
+        for confirmation in &assertion.confirmations {
+            must_answer("SubjectConfirmation", confirmation.in_response_to.as_deref(), None)?;
+        }
+    }
     let mut furthest = (0, Rejection::NoBearerConfirmation);
     let mut end = None;
     for confirmation in assertion.confirmations.iter().filter(|found| found.method == BEARER) {
