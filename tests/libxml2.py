@@ -141,15 +141,20 @@ def disagreement(document, data, code, rule):
     declared = re.search(rb"encoding\s*=\s*.([A-Za-z0-9._-]+)", head[1]) if head else None
     if code == "saml.xml_not_utf8" and declared and declared[1].lower() != b"utf-8":
         return "we read no other encoding than UTF-8"
-    if rule == "a broken XML declaration" and re.search(rb"version\s*=\s*.1\.(?!0)[0-9]", head[1] if head else b""):
+    if rule == "a broken XML declaration" and re.search(rb"version\s*=\s*.1\.(?!0['\"])[0-9]", head[1] if head else b""):
         return "we read no other version than 1.0"
+    if rule == 'an attribute is not written name="value"' and head and re.search(rb"['\"]standalone", head[1]):
+        return "it wants no space before standalone"
     return None
 
 
 def with_bare_ampersands(form):
     """The form with its namespaces as libxml2 writes them, so that it is no XML: Canonical XML 1.0 section 2.3 has
     references for & in them as in attributes."""
-    return re.sub(r' xmlns(?::[^= ]*)?="[^"]*"', lambda found: found[0].replace("&amp;", "&"), form or "")
+    def bare(tag):
+        return re.sub(r' xmlns(?::[^= ]*)?="[^"]*"', lambda found: found[0].replace("&amp;", "&"), tag[0])
+
+    return re.sub(r'<[^\s<>"]+(?: [^\s="]+="[^"]*")+>', bare, form or "")
 
 
 def main(path):

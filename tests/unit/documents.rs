@@ -337,6 +337,8 @@ const HARMFUL: &[&str] = &[
     " a='&'",
     " :a=''",
     " :b='1'",
+    " p:xmlns='urn:1'",
+    " q:xmlns='urn:1'",
     "<:a/>",
     " a:=''",
     " p:a:b=''",
@@ -410,6 +412,9 @@ pub(crate) fn damaged(random: &mut Random, mut tokens: Vec<String>) -> Vec<u8> {
             3 => tokens[at] = random.pick(HARMFUL).to_owned(),
             _ => tokens.insert(at, random.pick(HARMFUL).to_owned()),
         }
+    }
+    if let Some(end) = tokens.iter_mut().rfind(|token| token.starts_with("</")).filter(|_| random.one_in(50)) {
+        end.insert(2, ':');
     }
     let mut bytes = tokens.concat().into_bytes();
     let by_byte = if by_token == 0 { 1 + random.below(3) } else { random.below(2) };
