@@ -447,6 +447,33 @@ fn memory_grows_no_faster_than_what_comes_in() {
     }
 }
 
+/// 32 MiB, which an aggregate of a thousand identity providers may need; the full size only where that is quick.
+#[test]
+fn metadata_is_read_up_to_its_limit_and_not_looked_at_above_it() {
+    const LIMIT: usize = 32 << 20;
+    let known = entity(&role(&key()));
+    let filled = |bytes: usize| {
+        let more = format!("<!--{}--></EntityDescriptor>", "x".repeat(bytes - known.len() - "<!---->".len()));
+        known.replace("</EntityDescriptor>", &more)
+    };
+    let read = |text: &str| {
+        let mut verdict = "";
+        let count = allocation_counter::measure(|| {
+            verdict = metadata(None, text, MetadataTrust::ConfiguredByAdmin);
+        });
+        (verdict, count.bytes_max)
+    };
+    let (verdict, at_once) = read(&filled(LIMIT + 1));
+    assert_eq!(verdict, "saml.xml_too_large");
+    assert!(at_once < 1024, "{at_once}");
+    if divisor() == 1 {
+        let (verdict, at_once) = read(&filled(LIMIT));
+        println!("{LIMIT} bytes of metadata take {at_once} bytes at once");
+        assert_eq!(verdict, TAKEN);
+        assert!(at_once < 50_000_000, "{at_once}");
+    }
+}
+
 /// All kinds at three sizes, which doubles from one to the next; tests/hostile.sh has the instructions of each judgement
 /// counted.
 #[test]
@@ -457,8 +484,8 @@ fn every_kind_is_judged_for_counting() {
         let &(name, door, expected, size, _) = kind;
         for size in [1, 2, 4].map(|times| times * size.div_ceil(divisor())) {
             let input = Input::of(kind, size);
-            assert_eq!(judge_hostile_input(door, &input), expected, "{name} ({size})");
             println!("judged {}\t{name}", input.text.len());
+            assert_eq!(judge_hostile_input(door, &input), expected, "{name} ({size})");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A request to the routes, for the tests that stand in for a browser.
+//! A request to the routes, for tests that stand in for a browser.
 
 use entra_sso::http::HttpRequest;
 
@@ -34,13 +34,14 @@ impl HttpRequest for Request {
     }
 }
 
-/// An answer that a browser with these cookies posts.
-pub(crate) fn post(cookie: &[String], body: Vec<u8>) -> Request {
-    let content_type = Some("application/x-www-form-urlencoded; charset=utf-8");
-    Request { method: "POST", path: "/saml/acs", cookie: cookie.to_vec(), content_type, body, query: None }
-}
-
 /// A page that a browser opens.
 pub(crate) fn get(path: &'static str, query: Option<&str>) -> Request {
     Request { method: "GET", path, query: query.map(str::to_owned), ..Request::default() }
+}
+
+/// A form that a browser with these `Cookie` headers posts.
+pub(crate) fn post<S: AsRef<str>>(cookies: &[S], body: Vec<u8>) -> Request {
+    let content_type = Some("application/x-www-form-urlencoded; charset=utf-8");
+    let cookie = cookies.iter().map(|cookie| cookie.as_ref().to_owned()).collect();
+    Request { method: "POST", path: "/saml/acs", cookie, content_type, body, query: None }
 }
