@@ -386,7 +386,7 @@ struct Input {
 impl Input {
     fn of(&(_, door, _, _, make): &Kind, size: usize) -> Self {
         let text = make(size);
-        let login = Request { method: "GET", path: "/saml/login", ..Request::default() };
+        let login = request::get("/saml/login", None);
         match door {
             Door::Message => Self { text: STANDARD.encode(text), request: login },
             Door::LoginCookies => Self { request: Request { cookie: vec![text.clone()], ..login }, text },
@@ -394,7 +394,7 @@ impl Input {
                 let body = b"SAMLResponse=AAAA&RelayState=relay".to_vec();
                 Self { request: request::post(&[text.clone()], body), text }
             }
-            Door::Query => Self { request: Request { query: Some(text.clone()), ..login }, text },
+            Door::Query => Self { request: request::get("/saml/login", Some(&text)), text },
             _ => Self { text, request: login },
         }
     }
