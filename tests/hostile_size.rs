@@ -123,9 +123,9 @@ const KINDS: &[Kind] = &[
     ("protocols of a role", Door::Metadata, "saml.metadata_not_an_idp", 12_500, |n| entity(&format!("<IDPSSODescriptor protocolSupportEnumeration='{}'/>", "urn:x ".repeat(n)))),
     ("endpoints", Door::Metadata, TAKEN, 2_500, |n| entity(&role(&format!("{}{}", key(), sso().repeat(n))))),
     ("an endpoint of a megabyte", Door::Metadata, "saml.metadata_invalid_value", 250_000, |n| entity(&role(&format!("{}{}", key(), sso().replace("/sso", &format!("/{}", "x".repeat(n))))))),
-    ("entities", Door::Metadata, "saml.metadata_several_entities", 1_000, |n| federation(&many(n, |n| named(n)))),
+    ("entities", Door::Metadata, "saml.metadata_several_entities", 500, |n| federation(&many(n, named))),
     ("entities without a role", Door::Metadata, "saml.metadata_not_an_idp", 25_000, |n| federation(&format!("<EntityDescriptor entityID='urn:x'/>{}", "<EntityDescriptor/>".repeat(n - 1)))),
-    ("entities and the last of them", Door::Federation, TAKEN, 1_000, |n| federation(&many(n, |at| named(n - 1 - at)))),
+    ("entities and the last of them", Door::Federation, TAKEN, 500, |n| federation(&many(n, |at| named(n - 1 - at)))),
     ("entities and none of them", Door::Federation, "saml.metadata_other_entity", 25_000, |n| federation(&many(n, |n| format!("<EntityDescriptor entityID='{n}'/>")))),
     ("entities deep inside", Door::Federation, "saml.metadata_other_entity", 5_000, |n| deep_federation(&many(n, |n| format!("<EntityDescriptor entityID='{n}'/>")))),
     ("entities in extensions", Door::Federation, "saml.metadata_unexpected_document", 12_500, |n| federation(&format!("<Extensions>{}</Extensions>", "<EntityDescriptor/>".repeat(n)))),
@@ -392,7 +392,7 @@ impl Input {
             Door::LoginCookies => Self { request: Request { cookie: vec![text.clone()], ..login }, text },
             Door::AnswerCookies => {
                 let body = b"SAMLResponse=AAAA&RelayState=relay".to_vec();
-                Self { request: request::post(&[text.clone()], body), text }
+                Self { request: request::post(std::slice::from_ref(&text), body), text }
             }
             Door::Query => Self { request: request::get("/saml/login", Some(&text)), text },
             _ => Self { text, request: login },

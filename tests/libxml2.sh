@@ -7,7 +7,7 @@ need_packages libxml2-utils python3
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export ORACLE_DOCUMENTS=${ORACLE_DOCUMENTS:-20000} LIBXML2_QUESTIONS=$work/questions
+export ORACLE_DOCUMENTS=${ORACLE_DOCUMENTS:-10000} LIBXML2_QUESTIONS=$work/questions
 cargo test --quiet --locked --lib what_libxml2_is_asked -- --ignored >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 [ "$(wc -l <"$work/questions")" = "$ORACLE_DOCUMENTS" ] || { echo "libxml2: documents are missing" >&2; exit 1; }
 python3 tests/libxml2.py "$work/questions"
