@@ -42,13 +42,15 @@ pub(crate) fn trim_xml(text: &str) -> &str {
 /// Decodes at most `limit` bytes, without the white space that XML Schema drops from `base64Binary`. The length is
 /// judged before any work is done.
 pub(crate) fn base64_decode(text: &str, limit: usize) -> Result<Vec<u8>, EncodingError> {
-    let clean: Cow<'_, [u8]> = match text.bytes().any(is_space) {
-        false => text.as_bytes().into(),
-        true => text.bytes().filter(|byte| !is_space(*byte)).collect::<Vec<_>>().into(),
-    };
-    if clean.len() / 4 > limit / 3 + 1 {
+    let digits = || text.bytes().filter(|byte| !is_space(*byte));
+    let count = digits().count();
+    if count / 4 > limit / 3 + 1 {
         return Err(EncodingError::TooLong(limit));
     }
+    let clean: Cow<'_, [u8]> = match count == text.len() {
+        true => text.as_bytes().into(),
+        false => digits().collect::<Vec<_>>().into(),
+    };
     match STANDARD.decode(&*clean) {
         Ok(out) if out.len() > limit => Err(EncodingError::TooLong(limit)),
         decoded => decoded.map_err(|_| EncodingError::Base64),

@@ -20,6 +20,10 @@ use entra_sso::{
     PostedResponse, RelayState, ReplayCache, ReturnTo, ServiceProvider, SystemRandom, UnixTime, entra,
 };
 
+#[path = "support/request.rs"]
+mod request;
+use request::{Request, get, post};
+
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 const ADAS_NAME: &str = "ada@contoso.example";
 const EVES_NAME: &str = "eve@contoso.example";
@@ -1352,48 +1356,8 @@ fn base64_is_strict() {
 
 // ---- F: bindings ----
 
-#[derive(Clone, Debug, Default)]
-struct Request {
-    method: &'static str,
-    path: &'static str,
-    query: Option<String>,
-    cookie: String,
-    body: Vec<u8>,
-}
-
-impl HttpRequest for Request {
-    fn method(&self) -> &str {
-        self.method
-    }
-    fn path(&self) -> &str {
-        self.path
-    }
-    fn query(&self) -> Option<&str> {
-        self.query.as_deref()
-    }
-    fn header(&self, name: &str) -> Vec<&str> {
-        match name {
-            "cookie" => vec![&self.cookie],
-            "content-type" => vec!["application/x-www-form-urlencoded"],
-            _ => Vec::new(),
-        }
-    }
-    fn body(&self) -> &[u8] {
-        &self.body
-    }
-}
-
 fn routes(sp: ServiceProvider) -> Routes {
     Routes::new(sp, CookieKey::new([7; 32]), MemoryReplayCache::default())
-}
-
-fn get(path: &'static str, query: &str) -> Request {
-    Request { method: "GET", path, query: Some(query.to_owned()), ..Request::default() }
-}
-
-fn post(cookie: &str, body: Vec<u8>) -> Request {
-    let (method, path) = ("POST", "/saml/acs");
-    Request { method, path, cookie: cookie.to_owned(), body, ..Request::default() }
 }
 
 fn headers<'a>(response: &'a HttpResponse, name: &'a str) -> impl Iterator<Item = &'a str> {
@@ -1403,7 +1367,7 @@ fn headers<'a>(response: &'a HttpResponse, name: &'a str) -> impl Iterator<Item 
 
 /// Begins a login in a browser: what the identity provider would answer, and the browser's cookie.
 fn begin(routes: &Routes) -> (TestResponse, String) {
-    let outcome = routes.handle_at(&get("/saml/login", ""), NOW, &rng());
+    let outcome = routes.handle_at(&get("/saml/login", None), NOW, &rng());
     let Outcome::Respond(response) = outcome else { panic!("a redirect") };
     let location = headers(&response, "location").next().expect("a location");
     let (_, query) = location.split_once('?').expect("a query");
@@ -1429,11 +1393,11 @@ fn a_response_comes_by_post_and_by_nothing_else() {
     let routes = routes(sp());
     let (answer, cookie) = begin(&routes);
     let form = String::from_utf8(answer.form()).expect("ASCII");
-    let by_get = Request { cookie: cookie.clone(), ..get("/saml/acs", &form) };
+    let by_get = Request { cookie: vec![cookie.clone()], ..get("/saml/acs", Some(&form)) };
     assert_eq!(outcome(&routes, &by_get), "saml.binding_not_allowed");
-    let artifact = post(&cookie, b"SAMLart=AAQAAMFbLinlXaCM&RelayState=x".to_vec());
+    let artifact = post(&[&cookie], b"SAMLart=AAQAAMFbLinlXaCM&RelayState=x".to_vec());
     assert_eq!(outcome(&routes, &artifact), "saml.form_field_missing");
-    let in_query = Request { query: Some(form.clone()), ..post(&cookie, Vec::new()) };
+    let in_query = Request { query: Some(form.clone()), ..post(&[&cookie], Vec::new()) };
     assert_eq!(outcome(&routes, &in_query), "saml.form_field_missing");
     // What one reader of a form takes, and another one does not.
     for (body, code) in [
@@ -1444,7 +1408,7 @@ fn a_response_comes_by_post_and_by_nothing_else() {
         (format!("{form}&RelayState=x"), "saml.form_field_repeated"),
         (form.replace('&', ";"), "saml.form_encoding"),
     ] {
-        assert_eq!(outcome(&routes, &post(&cookie, body.into_bytes())), code);
+        assert_eq!(outcome(&routes, &post(&[&cookie], body.into_bytes())), code);
     }
     // DEFLATE belongs to the other binding.
     let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
@@ -1452,7 +1416,7 @@ fn a_response_comes_by_post_and_by_nothing_else() {
     let packed = packed.finish().expect("memory");
     let (sp, pending) = (sp(), start(&sp()).0);
     assert_eq!(judge(&sp, pending, &packed), Err("saml.xml_not_utf8"));
-    assert_eq!(outcome(&routes, &post(&cookie, form.into_bytes())), "signed in");
+    assert_eq!(outcome(&routes, &post(&[&cookie], form.into_bytes())), "signed in");
 }
 
 /// F5: CVE-2023-1965, CVE-2026-22032, CVE-2026-29191: a relay state that leads elsewhere.
@@ -1496,9 +1460,9 @@ fn no_return_path_and_no_relay_state_leads_to_another_site() {
     let routes = routes(sp);
     let script = "%3Cscript%3Ealert(1)%3C%2Fscript%3E";
     for request in [
-        get("/saml/login", &format!("return_to={script}")),
-        get("/saml/login", "return_to=%0d%0aSet-Cookie:%20a=b"),
-        post("", format!("SAMLResponse={script}&RelayState={script}").into_bytes()),
+        get("/saml/login", Some(&format!("return_to={script}"))),
+        get("/saml/login", Some("return_to=%0d%0aSet-Cookie:%20a=b")),
+        post::<&str>(&[], format!("SAMLResponse={script}&RelayState={script}").into_bytes()),
     ] {
         let Outcome::Refused(_, response) = routes.handle_at(&request, NOW, &rng()) else { panic!("refused") };
         let page = String::from_utf8(response.body.clone()).expect("text");
@@ -1610,15 +1574,15 @@ fn an_answer_belongs_to_the_browser_that_asked() {
     let routes = routes(sp());
     let ((attackers, attackers_cookie), (_, victims_cookie)) = (begin(&routes), begin(&routes));
     let form = attackers.form();
-    assert_eq!(outcome(&routes, &post(&victims_cookie, form.clone())), "saml.no_pending_login");
-    assert_eq!(outcome(&routes, &post("", form.clone())), "saml.no_pending_login");
+    assert_eq!(outcome(&routes, &post(&[&victims_cookie], form.clone())), "saml.no_pending_login");
+    assert_eq!(outcome(&routes, &post::<&str>(&[], form.clone())), "saml.no_pending_login");
     // With the relay state of the victim, it answers another request.
     let relay = victims_cookie.split_once('=').and_then(|(name, _)| name.strip_prefix("__Host-sso-"));
     let relayed = attackers.clone().relay_state(relay).form();
-    assert_eq!(outcome(&routes, &post(&victims_cookie, relayed)), "saml.in_response_to_mismatch");
+    assert_eq!(outcome(&routes, &post(&[&victims_cookie], relayed)), "saml.in_response_to_mismatch");
     let without = attackers.clone().relay_state(None).form();
-    assert_eq!(outcome(&routes, &post(&attackers_cookie, without)), "saml.no_pending_login");
-    assert_eq!(outcome(&routes, &post(&attackers_cookie, form)), "signed in");
+    assert_eq!(outcome(&routes, &post(&[&attackers_cookie], without)), "saml.no_pending_login");
+    assert_eq!(outcome(&routes, &post(&[&attackers_cookie], form)), "signed in");
 }
 
 /// G3: browsers keep a neighbour in the domain from setting `__Host-` cookies, but not from setting one
@@ -1629,14 +1593,14 @@ fn a_cookie_that_a_neighbour_planted_is_not_ours() {
     let (attackers, cookie) = begin(&routes);
     for before in ["\u{2000}", "\u{a0}", "\u{85}", "\u{3000}", "\u{b}", "\u{c}", "=", "x"] {
         for header in [format!("{before}{cookie}"), format!("a=b; {before}{cookie}; c=d")] {
-            let request = post(&header, attackers.form());
+            let request = post(&[&header], attackers.form());
             assert_eq!(outcome(&routes, &request), "saml.no_pending_login", "{before:?}");
         }
     }
     // In another case or under another name it is not ours either.
     let upper = cookie.replacen("__Host-sso-", "__HOST-sso-", 1);
-    assert_eq!(outcome(&routes, &post(&upper, attackers.form())), "saml.no_pending_login");
-    assert_eq!(outcome(&routes, &post(&format!("a=b;\t {cookie}"), attackers.form())), "signed in");
+    assert_eq!(outcome(&routes, &post(&[&upper], attackers.form())), "saml.no_pending_login");
+    assert_eq!(outcome(&routes, &post(&[format!("a=b;\t {cookie}")], attackers.form())), "signed in");
 }
 
 /// Somebody else's cookie that is not ASCII must not lock a person out.
@@ -1657,7 +1621,7 @@ fn a_foreign_cookie_in_utf8_does_not_hide_ours() {
 fn a_strange_cookie_name_is_not_sent_back() {
     let routes = routes(sp());
     let many: String = (0..9).map(|n| format!("__Host-sso-{n}\r\nx\u{1}é =y; ")).collect();
-    let request = Request { cookie: many, ..get("/saml/login", "") };
+    let request = Request { cookie: vec![many], ..get("/saml/login", None) };
     let Outcome::Respond(response) = routes.handle_at(&request, NOW, &rng()) else { panic!("a redirect") };
     assert_eq!(headers(&response, "set-cookie").count(), 1);
 }

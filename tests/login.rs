@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entra_sso::http::{HttpRequest, HttpResponse, Outcome, Routes};
+use entra_sso::http::{HttpResponse, Outcome, Routes};
 use entra_sso::saml::{Binding, Comparison, Outgoing};
 use entra_sso::sp::{CookieKey, UnclaimedLogin, Unsolicited};
 use entra_sso::testing::{ADA, ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse, TestSigning};
@@ -10,6 +10,10 @@ use entra_sso::{
     AuthnRequest, Error, Login, MemoryReplayCache, PendingLogin, PostedResponse, ReturnTo, ServiceProvider,
     SystemRandom, UnixTime, entra,
 };
+
+#[path = "support/request.rs"]
+mod request;
+use request::{Request, get, post};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
@@ -358,48 +362,6 @@ fn the_hints_travel_beside_the_message() {
 
 // ---- through the routes ----
 
-#[derive(Clone, Debug, Default)]
-struct Request {
-    method: &'static str,
-    path: &'static str,
-    query: Option<String>,
-    cookie: Vec<String>,
-    content_type: Option<&'static str>,
-    body: Vec<u8>,
-}
-
-impl HttpRequest for Request {
-    fn method(&self) -> &str {
-        self.method
-    }
-    fn path(&self) -> &str {
-        self.path
-    }
-    fn query(&self) -> Option<&str> {
-        self.query.as_deref()
-    }
-    fn header(&self, name: &str) -> Vec<&str> {
-        match name {
-            "cookie" => self.cookie.iter().map(String::as_str).collect(),
-            "content-type" => self.content_type.into_iter().collect(),
-            _ => Vec::new(),
-        }
-    }
-    fn body(&self) -> &[u8] {
-        &self.body
-    }
-}
-
-fn get(path: &'static str, query: Option<&str>) -> Request {
-    Request { method: "GET", path, query: query.map(str::to_owned), ..Request::default() }
-}
-
-fn post(cookie: &[String], body: Vec<u8>) -> Request {
-    let form = Some("application/x-www-form-urlencoded; charset=utf-8");
-    let cookie = cookie.to_vec();
-    Request { method: "POST", path: "/saml/acs", cookie, content_type: form, body, query: None }
-}
-
 fn routes() -> Routes {
     Routes::new(sp(), CookieKey::new([7; 32]), MemoryReplayCache::default())
 }
@@ -514,7 +476,7 @@ fn a_stranger_with_the_answer_but_without_the_cookie_is_refused() {
 #[test]
 fn each_wrong_request_has_its_own_answer() {
     let routes = routes();
-    let form = |body: &str| post(&[], body.as_bytes().to_vec());
+    let form = |body: &str| post::<&str>(&[], body.as_bytes().to_vec());
     let with_type = |content_type| Request { content_type, ..form("SAMLResponse=PGEvPg%3D%3D") };
     let cases = [
         (get("/saml/acs", None), "http.acs_opened", 405),

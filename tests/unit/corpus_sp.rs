@@ -14,6 +14,10 @@ use crate::encoding::{base64_decode, base64_encode, percent_decode};
 use crate::error::Error;
 use crate::xml::{Document, Element, Limits, canonicalize};
 
+#[path = "../support/classes.rs"]
+mod classes;
+use classes::codes_of_rule;
+
 const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 
@@ -103,37 +107,6 @@ fn judge_line(line: &Value, xml: &str) -> Result<Login, Error> {
     sp.finish_login(pending, &posted, now, &*replay_cache)
 }
 
-/// What the rule says that an attack of this class breaks; `None` for classes that are about the signature, which is no
-/// longer theirs; and for two that break no rule of SAML, `Conditions` without `NotBefore` or without `NotOnOrAfter`:
-/// the confirmation has an end, and must.
-fn codes_of_class(class: &str) -> Option<&'static [&'static str]> {
-    Some(match class {
-        "valid-advice" | "tampered-advice" => &["saml.assertion_misplaced"],
-        _ if class.starts_with("valid") => &[],
-        "audience" => &["saml.audience_mismatch"],
-        "audience-missing" | "conditions-missing" => &["saml.audience_missing"],
-        "authn-context" => &["saml.authn_context_mismatch"],
-        "authnstatement-missing" => &["saml.authn_statement_missing"],
-        "destination" => &["saml.destination_mismatch"],
-        "recipient" | "recipient-missing" => &["saml.recipient_mismatch"],
-        "issuer" => &["saml.issuer_mismatch"],
-        "issuer-missing" => &["saml.issuer_mismatch", "saml.signature_misplaced", "saml.xml_schema"],
-        "in-response-to" | "unsolicited" => &["saml.in_response_to_mismatch"],
-        "nameid-empty" | "nameid-missing" | "subject-missing" => &["saml.name_id_missing"],
-        "subjectconfirmation-missing" | "subjectconfirmation-method" => &["saml.no_bearer_confirmation"],
-        "subjectconfirmation-no-expiry" | "subjectconfirmation-not-before" => &["saml.confirmation_invalid"],
-        "time-expired" | "session-expired" | "subjectconfirmation-expired" | "subjectconfirmation-multiple" => {
-            &["saml.expired"]
-        }
-        "time-boundary" => &["saml.expired"],
-        "time-not-before" => &["saml.not_yet_valid"],
-        "time-malformed" | "missing-id" => &["saml.xml_schema"],
-        "status" => &["saml.refused", "saml.xml_schema"],
-        "saml-version" => &["saml.version"],
-        _ => return None,
-    })
-}
-
 /// Lines with a second fault, which is found first; or whose service provider cannot be set up.
 const SECOND_FAULTS: &[(&str, &str)] = &[
     ("0153", "saml.destination_mismatch"),    // a Destination that is no URL
@@ -177,7 +150,7 @@ fn what_stands_behind_the_signature_is_judged_too() {
         if text(&line, "kind") != Some("saml-response") {
             continue;
         }
-        let Some(codes) = codes_of_class(class) else {
+        let Some(codes) = codes_of_rule(class) else {
             *counts.entry("about the signature, or no rule of ours").or_default() += 1;
             continue;
         };

@@ -2,6 +2,9 @@
 
 use super::*;
 
+#[path = "oracles.rs"]
+mod oracles;
+
 /// Well-formed, and nothing that we refuse on purpose.
 const TAKEN: &[&str] =
     &["<a/>", "<a x='&lt;'/>", "<a x='>'/>", "<a>\u{feff}</a>", "\u{feff}<a/>", "<a></a >", "<a x='1\n2'/>"];
@@ -121,34 +124,39 @@ fn our_tree_is_the_tree_that_roxmltree_sees() {
 fn outline(element: Element<'_>) -> String {
     let mut attributes: Vec<_> = element.attributes().collect();
     attributes.sort_unstable();
-    let children: Vec<_> = (element.index + 1..element.document.node(element.index).end)
+    let children: String = (element.index + 1..element.document.node(element.index).end)
         .map(|index| (index, element.document.node(index)))
         .filter(|(_, node)| node.parent == element.index)
         .map(|(index, node)| match node.kind {
             Kind::Element => outline(Element::new(element.document, index)),
-            Kind::Text => format!("{:?}", element.document.str(node.local)),
-            Kind::Comment => format!("!{:?}", element.document.str(node.local)),
+            Kind::Text => format!("{:?},", element.document.str(node.local)),
+            Kind::Comment => format!("!{:?},", comment(element.document.str(node.local))),
         })
         .collect();
-    format!("{{{}}}{} {attributes:?} {children:?}", element.namespace(), element.local_name())
+    format!("{{{}}}{} {attributes:?} [{children}],", element.namespace(), element.local_name())
+}
+
+/// We keep a comment as it is written, and nobody reads it.
+fn comment(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 fn their_outline(node: roxmltree::Node<'_, '_>) -> String {
     let mut attributes: Vec<_> =
         node.attributes().map(|found| (found.namespace().unwrap_or(""), found.name(), found.value())).collect();
     attributes.sort_unstable();
-    let children: Vec<_> = node
+    let children: String = node
         .children()
         // Theirs has a node for an empty CDATA section; the data model has none.
         .filter(|child| !child.is_text() || child.text() != Some(""))
         .map(|child| match child.is_element() {
             true => their_outline(child),
-            false if child.is_text() => format!("{:?}", child.text().unwrap_or("")),
-            false => format!("!{:?}", child.text().unwrap_or("")),
+            false if child.is_text() => format!("{:?},", child.text().unwrap_or("")),
+            false => format!("!{:?},", child.text().unwrap_or("")),
         })
         .collect();
     let name = node.tag_name();
-    format!("{{{}}}{} {attributes:?} {children:?}", name.namespace().unwrap_or(""), name.name())
+    format!("{{{}}}{} {attributes:?} [{children}],", name.namespace().unwrap_or(""), name.name())
 }
 
 #[test]
