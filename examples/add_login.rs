@@ -28,7 +28,7 @@ fn saml(routes: &Routes, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
 // ---- yours ----
 
 fn open_session(login: &Login, response: Response<Vec<u8>>) -> Response<Vec<u8>> {
-    println!("{} signed in", login.name_id().value);
+    println!("{:?} signed in", login.name_id().value);
     response // with the cookie of a new session
 }
 

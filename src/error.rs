@@ -521,7 +521,7 @@ fn rejection(error: &Rejection) -> Row {
         R::NoAudience => ("saml.audience_missing", EVIDENCE, HERE),
         R::AudienceMismatch(_) => ("saml.audience_mismatch", "", BASIC),
         R::NoAuthnStatement => ("saml.authn_statement_missing", EVIDENCE, HERE),
-        R::AuthnContextMismatch(_) => ("saml.authn_context_mismatch", "Require the method with a Conditional Access policy, and look for it with `entra::did_mfa`: Entra ID says Password whatever was used.", HERE),
+        R::AuthnContextMismatch(_) => ("saml.authn_context_mismatch", "Set a Conditional Access policy that demands the method, and look for it with `entra::did_mfa`: Entra ID says Password whatever was used.", HERE),
         R::AuthenticationTooOld(..) => ("saml.authentication_too_old", "Sign in again.", HERE),
         R::NoPendingLogin => ("saml.no_pending_login", "Check the three usual causes: the site was opened by http or under another host name than Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None; for logins that begin at My Apps, set *Sign on URL* to the login address.", BASIC),
         R::PendingLoginExpired { .. } => ("saml.pending_login_expired", "Sign in again.", HERE),

@@ -2389,3 +2389,196 @@ fn what_a_message_says_cannot_write_into_a_log() {
         Err("saml.xml_schema")
     );
 }
+
+// ---- found by trying, by somebody who had not written the code ----
+
+/// M1: an answer that anybody can write, and that the administrator reads about with our advice.
+#[test]
+fn no_advice_about_an_answer_that_anybody_can_write_loosens_the_set_up() {
+    let spoken = |message: &str| {
+        let sp = sp();
+        let (pending, answer) = start(&sp);
+        let xml = answer.refuse("AuthnFailed", message).signing(TestSigning::Neither).xml();
+        let error = sp.judge_login(pending, &posted(xml.as_bytes()), NOW).expect_err("refused");
+        assert_eq!(error.code(), "saml.refused");
+        assert!(error.to_string().contains("if nobody else wrote it"), "{error}");
+        error.hint().expect("a hint").to_string()
+    };
+    let codes = [
+        50105, 75011, 50007, 50020, 16000, 900235, 900236, 50194, 76021, 75008, 70001, 700016, 650056, 50011, 750054,
+        50003, 501241, 53003, 75016,
+    ];
+    let loose = [
+        "Assignment required",
+        "encryption off",
+        "invite the",
+        "Send no RequestedAuthnContext",
+        "no authentication context",
+        "allow unsolicited",
+        "SHA-1",
+    ];
+    for hint in codes.map(|code| spoken(&format!("AADSTS{code}: x"))) {
+        assert!(!loose.iter().any(|loose| hint.contains(loose)), "{hint}");
+    }
+    // Nor does it tell who could not sign in.
+    let sp = sp();
+    let (pending, answer) = start(&sp);
+    let xml = answer.refuse("AuthnFailed", "AADSTS50105: The user 'ada@contoso.example' is not assigned").xml();
+    let error = sp.judge_login(pending, &posted(xml.as_bytes()), NOW).expect_err("refused").to_string();
+    assert!(error.contains("The user [address] is not assigned"), "{error}");
+    let encrypted =
+        |parts: &Parts| parts.xml.replace(&parts.assertion, &format!("<EncryptedAssertion xmlns=\"{SAML}\"/>"));
+    let (pending, answer) = start(&sp);
+    let message = encrypted(&Parts::of(&answer.xml()));
+    let error = sp.judge_login(pending, &posted(message.as_bytes()), NOW).expect_err("refused");
+    assert_eq!(error.code(), "saml.encrypted");
+    assert!(!error.hint().expect("a hint").to_string().contains("off"));
+    let (_, answer) = start(&sp);
+    let error = sp.judge_unsolicited(&answer.posted(), NOW).expect_err("refused");
+    assert_eq!(error.code(), "saml.unsolicited");
+    assert!(!error.hint().expect("a hint").to_string().contains("allow"));
+}
+
+/// M2: one assertion with two confirmations, one that answers a request and one that answers none, shown to two caches.
+#[test]
+fn an_answer_to_a_request_is_nobodys_unsolicited_answer_too() {
+    let sp = sp().with_unsolicited(Unsolicited::Accept { replay_cache: Arc::new(MemoryReplayCache::default()) });
+    let (pending, answer) = start(&sp);
+    let confirmation = between(&answer.xml(), "<SubjectConfirmation ", "</SubjectConfirmation>");
+    let request = format!(" InResponseTo=\"{}\"", pending.request_id());
+    let free = confirmation.replace(&request, "");
+    assert_ne!(free, confirmation);
+    let both = answer.replace_before_signing(&confirmation, &(confirmation.clone() + &free)).xml();
+    assert_eq!(judge(&sp, pending, both.as_bytes()), ada());
+    let stripped = both.replacen(&request, "", 1);
+    let error = sp.judge_unsolicited(&posted(stripped.as_bytes()), NOW).expect_err("refused");
+    assert_eq!(error.code(), "saml.in_response_to_mismatch");
+}
+
+/// M3: a difference of clocks so long that nothing ever expires.
+#[test]
+fn no_setting_without_danger_in_its_name_makes_time_stand_still() {
+    let (sp, later) = (sp().with_clock_skew(Duration::MAX), NOW.plus(minutes(71)));
+    let (pending, answer) = start(&sp);
+    let answer = answer.conditions(None, Some(NOW.plus(minutes(60)))).confirmed_until(Some(NOW.plus(minutes(60))));
+    let message = posted(answer.xml().as_bytes());
+    let sp = sp.with_login_timeout(minutes(120));
+    drop(pending);
+    let pending = entra_sso::danger::captured_login(
+        &sp,
+        &answer.xml().split("InResponseTo=\"").nth(1).expect("one")[..41],
+        later,
+    );
+    let code = sp.judge_login(pending, &message, later).map(drop).map_err(|error| error.code());
+    assert_eq!(code, Err("saml.expired"));
+}
+
+/// M4: the browser takes out of the request what an unsigned request asked for.
+#[test]
+fn an_answer_about_another_person_than_the_request_named_is_refused() {
+    let name = |value: &str, format: &str| {
+        let request = AuthnRequest::new().subject(entra_sso::saml::NameId::new(value, Some(format)));
+        let sp = sp();
+        let (pending, answer) = start_with(&sp, &request);
+        let cookie = pending.into_cookie(&CookieKey::new([7; 32]), &rng()).expect("a cookie").into_string();
+        let (cookie, relay) = (cookie.split(';').next().expect("a pair"), answer.form());
+        let relay = PostedResponse::from_form(&relay).expect("a form").relay_state().cloned();
+        let pending = PendingLogin::from_cookies(cookie, relay.as_ref(), &CookieKey::new([7; 32]), NOW).expect("ours");
+        judge(&sp, pending, answer.xml().as_bytes())
+    };
+    let email = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+    assert_eq!(name(ADAS_NAME, email), ada());
+    assert_eq!(name(EVES_NAME, email), Err("saml.subject_mismatch"));
+    assert_eq!(name("Ada@contoso.example", email), Err("saml.subject_mismatch"));
+    let persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
+    assert_eq!(name(ADAS_NAME, persistent), Err("saml.subject_mismatch"));
+    // A question without an answer that could be refused is not asked.
+    let nothing = AuthnRequest::new().requested_authn_context(Comparison::Exact, [""; 0]);
+    let error = sp().start_login_with(&nothing, ReturnTo::default(), NOW, &rng()).expect_err("refused");
+    assert_eq!(error.code(), "config.no_context_class");
+}
+
+/// M5: a chain in the metadata, whose authority would sign logins.
+#[test]
+fn a_key_descriptor_names_one_key() {
+    let metadata = TestIdp::new().metadata();
+    let data = between(&metadata, "<X509Certificate", "</X509Certificate>");
+    let with = |key: TestKey| {
+        let second =
+            data.replace(&STANDARD.encode(TestKey::Idp.certificate().der()), &STANDARD.encode(key.certificate().der()));
+        import(&metadata.replace(&data, &(data.clone() + &second)))
+    };
+    assert_eq!(with(TestKey::Other), Err("saml.metadata_ambiguous_key"));
+    // A renewed certificate for the same key is the same key.
+    assert_eq!(with(TestKey::Expired), Ok(()));
+}
+
+/// M6: two entries of one name in a federation's list; and metadata that came by plain HTTP.
+#[test]
+fn an_entity_that_is_described_twice_is_not_taken() {
+    let metadata = TestIdp::new().metadata();
+    let body = metadata.split_once("?>").expect("a declaration").1;
+    let evil = body.replace("saml2\"", "evil\"");
+    let namespace = "xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\"";
+    let entity = TestIdp::new().entity_id().parse().expect("an entity ID");
+    let read = |list: String| {
+        let xml = format!("<EntitiesDescriptor {namespace}>{list}</EntitiesDescriptor>");
+        IdentityProvider::from_metadata_for(&entity, xml.as_bytes(), MetadataTrust::ConfiguredByAdmin, NOW)
+            .map(drop)
+            .map_err(|error| error.code())
+    };
+    assert_eq!(read(body.to_owned()), Ok(()));
+    assert_eq!(read(evil.clone() + body), Err("saml.metadata_repeated_entity"));
+    assert_eq!(read(body.to_owned() + &evil), Err("saml.metadata_repeated_entity"));
+    let plain = entra_sso::danger::plain_http("http://login.example/metadata").expect("a URL");
+    assert_eq!(import_by(&metadata, MetadataTrust::FetchedOverTls(&plain)), Err("saml.metadata_not_over_tls"));
+    let tls = "https://login.example/metadata".parse().expect("a URL");
+    assert_eq!(import_by(&metadata, MetadataTrust::FetchedOverTls(&tls)), Ok(()));
+}
+
+/// M7: a header full of cookies with our names; a login that leads back to the login.
+#[test]
+fn a_login_answers_a_flood_of_cookies_with_a_few_and_never_leads_to_itself() {
+    let routes = routes(sp());
+    let flood = Request { cookie: vec!["__Host-sso-a=; ".repeat(16_000)], ..get("/saml/login", None) };
+    let Outcome::Respond(response) = routes.handle_at(&flood, NOW, &rng()) else { panic!("a redirect") };
+    let cookies = response.headers.iter().filter(|(name, _)| *name == "set-cookie").count();
+    assert!((2..=20).contains(&cookies), "{cookies} cookies");
+    for (asked, led) in [("/saml/login?a=b", "/"), ("/saml/login", "/"), ("/saml/logins", "/saml/logins")] {
+        let query = format!("return_to={}", asked.replace('?', "%3F").replace('=', "%3D"));
+        let Outcome::Respond(response) = routes.handle_at(&get("/saml/login", Some(&query)), NOW, &rng()) else {
+            panic!("a redirect");
+        };
+        let header = |wanted: &str| {
+            let found = response.headers.iter().find(|(name, _)| *name == wanted).expect("a header");
+            found.1.clone()
+        };
+        let received = header("location");
+        let received = ReceivedRequest::from_query(received.split_once('?').expect("a query").1).expect("a request");
+        let relay: RelayState = received.relay_state.expect("one").parse().expect("ours");
+        let cookie = header("set-cookie");
+        let pending = PendingLogin::from_cookies(&cookie, Some(&relay), &CookieKey::new([7; 32]), NOW).expect("ours");
+        assert_eq!(pending.return_to().as_ref(), led, "{asked}");
+    }
+}
+
+/// M8: `Debug` before the claim, and a quotation that ends early.
+#[test]
+fn nothing_of_a_person_is_printed_before_the_claim_and_no_quotation_ends_early() {
+    let sp = sp();
+    let (pending, answer) = start(&sp);
+    let unclaimed = sp.judge_login(pending, &answer.posted(), NOW).expect("a login");
+    let printed = format!("{unclaimed:?}");
+    for secret in [ADAS_NAME, ADA, TENANT, "claims/", "SessionIndex", "session_index", "Lovelace"] {
+        assert!(!printed.contains(secret) || (secret == TENANT && !printed.contains("tenantid")), "{printed}");
+    }
+    let evil = "https://a.example\", expected `https://evil.example/acs`. (`";
+    let error = sp.start_login(ReturnTo::default(), NOW, &rng()).map(|started| {
+        let answer = TestIdp::new().answer(&started.outgoing, NOW).expect("an answer");
+        let xml = answer.xml().replace("Destination=\"", &format!("Destination=\"{}", evil.replace('"', "&quot;")));
+        sp.judge_login(started.pending, &posted(xml.as_bytes()), NOW).expect_err("refused")
+    });
+    let error = error.expect("a login");
+    assert_eq!(error.code(), "saml.destination_mismatch");
+    assert_eq!(error.to_string().matches('`').count(), 4, "{error}");
+}

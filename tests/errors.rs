@@ -14,7 +14,7 @@ use entra_sso::error::{
     RequestError, XmlError,
 };
 use entra_sso::mapping::{Mapping, Rule, Rules, Source};
-use entra_sso::saml::Comparison;
+use entra_sso::saml::{Comparison, NameId};
 use entra_sso::sp::Unsolicited;
 use entra_sso::testing::{TestIdp, TestResponse};
 use entra_sso::{
@@ -164,6 +164,7 @@ fn rejection() -> Vec<Told> {
         Rejection::InResponseToMismatch => answered(|a| a.in_response_to(Some("_another")));
         Rejection::InResponseToMismatch => answered(|a| a.in_response_to(None));
         Rejection::InResponseToMismatch => unsolicited_in_response_to("_another");
+        Rejection::OtherSubject => asked_and_answered(&AuthnRequest::new().subject(NameId::new("eve@contoso.example", None)), |a| a);
         Rejection::NoNameId => answered(|a| a.name_id(" ", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"));
         Rejection::NoBearerConfirmation => cut("cm:bearer", "cm:sender-vouches");
         Rejection::RecipientMismatch => answered(|a| a.recipient(Some("https://app.example/sso")));
@@ -200,6 +201,7 @@ fn set_up() -> Vec<Told> {
         ConfigurationError::NoSuchBinding => ConfigurationError::NoSuchBinding;
         ConfigurationError::NoSigningKey => ConfigurationError::NoSigningKey;
         ConfigurationError::KeyMismatch => ConfigurationError::KeyMismatch(PRINT.into());
+        ConfigurationError::NoContextClass => ConfigurationError::NoContextClass;
         ConfigurationError::StateTooLarge => ConfigurationError::StateTooLarge(1311, 1023);
         CertificateError::NoCertificate => CertificateError::NoCertificate;
         CertificateError::Several => CertificateError::Several(2);
@@ -211,6 +213,9 @@ fn set_up() -> Vec<Told> {
         MetadataError::Xml => MetadataError::Xml(XmlError::Malformed(15, "an end tag must match its start tag"));
         MetadataError::NotMetadata => MetadataError::NotMetadata(quoted("html"));
         MetadataError::OtherEntity => MetadataError::OtherEntity(entity().to_string(), quoted("https://other.example/"));
+        MetadataError::RepeatedEntity => MetadataError::RepeatedEntity(quoted(TestIdp::new().entity_id()));
+        MetadataError::AmbiguousKey => MetadataError::AmbiguousKey(quoted(TestIdp::new().entity_id()));
+        MetadataError::NotOverTls => MetadataError::NotOverTls(quoted("http://login.example/metadata"));
         MetadataError::SeveralEntities => MetadataError::SeveralEntities(3);
         MetadataError::NotAnIdentityProvider => MetadataError::NotAnIdentityProvider(entity());
         MetadataError::NoSigningKey => MetadataError::NoSigningKey(entity());

@@ -190,7 +190,7 @@ fn status(element: Element<'_>) -> Result<Result<(), Status>, MessageError> {
     let mut parts = element.children()?;
     let code = parts.one(SAMLP, "StatusCode")?;
     let message = parts.optional(SAMLP, "StatusMessage").map(Element::text).transpose()?;
-    let message = message.map(Quoted::new);
+    let message = message.map(|text| Quoted::new(&without_addresses(text)));
     parts.optional(SAMLP, "StatusDetail");
     parts.end()?;
     let mut inner = code.children()?;
@@ -202,6 +202,12 @@ fn status(element: Element<'_>) -> Result<Result<(), Status>, MessageError> {
         (SUCCESS, None) => Ok(()),
         _ => Err(Status { code: short(code), subcode: subcode.map(short), message }),
     })
+}
+
+/// Microsoft writes the address of the person into some messages, and what names a person is not for logs.
+fn without_addresses(text: &str) -> String {
+    let words = text.split(' ').map(|word| if word.contains('@') { "[address]" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Without the prefix that all of SAML's codes share.

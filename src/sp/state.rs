@@ -158,7 +158,12 @@ pub(crate) fn surplus(header: &str, key: &CookieKey, keep: usize) -> Vec<SetCook
         })
         .collect();
     known.sort_unstable_by(|a, b| b.cmp(a));
-    known.into_iter().skip(keep).take(REMOVED_AT_ONCE).map(|(_, name)| SetCookie::new(name, "", Duration::ZERO)).collect()
+    known
+        .into_iter()
+        .skip(keep)
+        .take(REMOVED_AT_ONCE)
+        .map(|(_, name)| SetCookie::new(name, "", Duration::ZERO))
+        .collect()
 }
 
 /// Only the white space of RFC 6265 is trimmed. Browsers let a neighbour in the domain set a cookie whose name is

@@ -51,5 +51,6 @@ fn percent_encoding_comes_back_and_broken_is_refused() {
 fn a_quote_is_one_short_line() {
     let quote = Quoted::new("a\nb\u{202e}\u{1b}[31m").to_string();
     assert_eq!(quote, "`a\\nb\\u{202e}\\u{1b}[31m`");
+    assert_eq!(Quoted::new("a` b").to_string(), "`a\\u{60} b`");
     assert!(Quoted::new(&"x".repeat(1000)).as_ref().chars().count() <= 201);
 }

@@ -39,3 +39,14 @@ fn of_many_threads_one_wins() {
     });
     assert_eq!(won, 1);
 }
+
+#[test]
+fn what_was_forgotten_stays_used_when_the_clock_is_set_back() {
+    let cache = MemoryReplayCache::default();
+    let at = UnixTime::from_secs;
+    assert_eq!(cache.claim(&key("_a"), at(100), at(1)), Ok(()));
+    assert_eq!(cache.claim(&key("_b"), at(9_000), at(7_200)), Ok(()));
+    assert_eq!(cache.claim(&key("_a"), at(100), at(1)), Err(ClaimError::Unavailable));
+    assert_eq!(cache.claim(&key("_c"), at(8_000), at(1)), Ok(()));
+    assert_eq!(cache.claim(&key("_c"), at(8_000), at(1)), Err(ClaimError::Replayed));
+}
