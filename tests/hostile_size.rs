@@ -153,7 +153,7 @@ const KINDS: &[Kind] = &[
     ("a destination", Door::Message, "saml.destination_mismatch", 50_000, |n| answer().replace("Destination=\"", &format!("Destination=\"{}", "x".repeat(n)))),
     ("a message above the limit", Door::Message, "saml.message_too_large", 4_000_000, |n| "x".repeat(n)),
     ("base64 with spaces", Door::Fields, "saml.message_too_large", 4_000_000, |n| "A ".repeat(n)),
-    ("spaces for base64", Door::Fields, "saml.xml_malformed", 4_000_000, |n| " ".repeat(n)),
+    ("spaces for base64", Door::Fields, "saml.xml_malformed", 500_000, |n| " ".repeat(n)),
     // Messages that the identity provider did sign.
     ("values", Door::Message, TAKEN, 1_000, |n| respond().attribute("urn:x", &vec!["x"; n]).xml()),
     ("groups", Door::Message, TAKEN, 600, |n| { let all: Vec<_> = (0..n).map(|n| format!("{n:08x}-9d4e-4b6f-8a2c-1d3e5f7a9b0c")).collect(); respond().attribute("http://schemas.microsoft.com/ws/2008/06/identity/claims/groups", &all.iter().map(String::as_str).collect::<Vec<_>>()).xml() }),
@@ -481,13 +481,13 @@ fn metadata_is_read_up_to_its_limit_and_not_looked_at_above_it() {
     }
 }
 
-/// All kinds at three sizes, which doubles from one to the next; tests/hostile.sh has the instructions of each judgement
-/// counted.
+/// All kinds that are looked at, at three sizes, of which each is twice the one before; tests/hostile.sh has the
+/// instructions of each judgement counted.
 #[test]
 #[ignore = "tests/hostile.sh runs it"]
 fn every_kind_is_judged_for_counting() {
     start();
-    for kind in KINDS {
+    for kind in KINDS.iter().filter(|(_, _, expected, ..)| *expected != "saml.message_too_large") {
         let &(name, door, expected, size, _) = kind;
         for size in [1, 2, 4].map(|times| times * size.div_ceil(divisor())) {
             let input = Input::of(kind, size);

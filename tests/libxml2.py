@@ -141,8 +141,10 @@ def disagreement(document, data, code, rule):
     declared = re.search(rb"encoding\s*=\s*.([A-Za-z0-9._-]+)", head[1]) if head else None
     if code == "saml.xml_not_utf8" and declared and declared[1].lower() != b"utf-8":
         return "we read no other encoding than UTF-8"
-    if rule == "a broken XML declaration" and re.search(rb"version\s*=\s*.1\.(?!0['\"])[0-9]", head[1] if head else b""):
+    if rule == "a broken XML declaration" and re.search(rb"version\s*=\s*.1\.(?!0['\"])", head[1] if head else b""):
         return "we read no other version than 1.0"
+    if rule == "an attribute stands twice" and re.search(rb"<[^<]*\sxmlns:xml\s*=[^<]*\sxmlns:xml\s*=", data):
+        return "it takes xmlns:xml='…' twice"
     if rule == 'an attribute is not written name="value"' and head and re.search(rb"['\"]standalone", head[1]):
         return "it wants no space before standalone"
     return None
