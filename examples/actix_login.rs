@@ -6,7 +6,7 @@
 mod demo;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, SET_COOKIE};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, SET_COOKIE};
 use actix_web::web::{self, Bytes, Data, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
 use demo::{APP, Page, Sessions, escape, idp};
@@ -36,8 +36,8 @@ impl http::HttpRequest for Whole {
         self.0.uri().query()
     }
 
-    fn header(&self, name: &str) -> Vec<&str> {
-        self.0.headers().get_all(name).filter_map(|value| value.to_str().ok()).collect()
+    fn header(&self, name: &str) -> Vec<&[u8]> {
+        self.0.headers().get_all(name).map(HeaderValue::as_bytes).collect()
     }
 
     fn body(&self) -> &[u8] {

@@ -28,8 +28,9 @@ pub trait HttpRequest {
     fn path(&self) -> &str;
     /// The query as it was sent, without `?`.
     fn query(&self) -> Option<&str>;
-    /// The values of a header, by its name in lower case. HTTP/2 may send `cookie` several times.
-    fn header(&self, name: &str) -> Vec<&str>;
+    /// The values of a header, by its name in lower case, as they came: a neighbour's cookie may hold any bytes, and must
+    /// not hide ours. HTTP/2 may send `cookie` several times.
+    fn header(&self, name: &str) -> Vec<&[u8]>;
     /// The whole body. Read no more than [`Routes::BODY_LIMIT`] bytes of it.
     fn body(&self) -> &[u8];
 }
@@ -275,7 +276,7 @@ fn must_be(request: &impl HttpRequest, methods: &[&'static str]) -> Result<(), R
 
 fn must_be_form(request: &impl HttpRequest) -> Result<(), RequestError> {
     let values = request.header("content-type");
-    let found = values.first().copied().unwrap_or_default();
+    let found = &*String::from_utf8_lossy(values.first().copied().unwrap_or_default());
     let essence = found.split(';').next().unwrap_or_default().trim();
     match essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         true => Ok(()),
@@ -285,7 +286,7 @@ fn must_be_form(request: &impl HttpRequest) -> Result<(), RequestError> {
 
 /// HTTP/2 splits the header (RFC 9113 8.2.3); joined it reads as one.
 fn cookies(request: &impl HttpRequest) -> String {
-    request.header("cookie").join("; ")
+    String::from_utf8_lossy(&request.header("cookie").join(b"; ".as_slice())).into_owned()
 }
 
 fn return_to(query: &str) -> Result<ReturnTo, RequestError> {
@@ -315,8 +316,8 @@ impl<B: AsRef<[u8]>> HttpRequest for ::http::Request<B> {
         self.uri().query()
     }
 
-    fn header(&self, name: &str) -> Vec<&str> {
-        self.headers().get_all(name).iter().filter_map(|value| str::from_utf8(value.as_bytes()).ok()).collect()
+    fn header(&self, name: &str) -> Vec<&[u8]> {
+        self.headers().get_all(name).iter().map(::http::HeaderValue::as_bytes).collect()
     }
 
     fn body(&self) -> &[u8] {

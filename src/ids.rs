@@ -119,7 +119,7 @@ fn endpoint(text: &str, schemes: &[&str]) -> Verdict {
             Err("the scheme must be followed by //")
         }
         // `https:///a` and `https://@a` parse as `https://a`, by repair.
-        _ if text.splitn(4, '/').nth(2).is_none_or(|host| host.is_empty() || host.contains('@')) => {
+        _ if text.split('/').nth(2).is_none_or(|host| host.is_empty() || host.contains('@')) => {
             Err("it has user information, or // is not followed by a host")
         }
         true => Err("it has a fragment or user information"),
@@ -182,6 +182,10 @@ impl EndpointUrl {
 
     pub(crate) fn origin(&self) -> &str {
         self.origin_and_path().0
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.origin().to_ascii_lowercase().starts_with("https://")
     }
 
     pub(crate) fn path(&self) -> &str {

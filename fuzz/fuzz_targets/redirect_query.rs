@@ -29,8 +29,8 @@ impl HttpRequest for Get<'_> {
     fn query(&self) -> Option<&str> {
         Some(self.1)
     }
-    fn header(&self, name: &str) -> Vec<&str> {
-        if name == "cookie" { vec![self.1] } else { Vec::new() }
+    fn header(&self, name: &str) -> Vec<&[u8]> {
+        if name == "cookie" { vec![self.1.as_bytes()] } else { Vec::new() }
     }
     fn body(&self) -> &[u8] {
         self.1.as_bytes()

@@ -144,10 +144,11 @@ impl IdentityProvider {
         xml: &[u8], wanted: Option<&EntityId>, trust: MetadataTrust<'_>, now: UnixTime,
         endpoint: fn(&str) -> Result<EndpointUrl, InvalidId>,
     ) -> Result<Self, MetadataError> {
-        if let MetadataTrust::FetchedOverTls(url) = trust {
-            if !url.as_ref().get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+        match trust {
+            MetadataTrust::FetchedOverTls(url) if !url.is_https() => {
                 return Err(MetadataError::NotOverTls(Quoted::new(url.as_ref())));
             }
+            _ => {}
         }
         let signed;
         let mut document = Document::parse(xml, &Limits::METADATA)?;

@@ -22,10 +22,10 @@ impl HttpRequest for Request {
     fn query(&self) -> Option<&str> {
         self.query.as_deref()
     }
-    fn header(&self, name: &str) -> Vec<&str> {
+    fn header(&self, name: &str) -> Vec<&[u8]> {
         match name {
-            "cookie" => self.cookie.iter().map(String::as_str).collect(),
-            "content-type" => self.content_type.into_iter().collect(),
+            "cookie" => self.cookie.iter().map(String::as_bytes).collect(),
+            "content-type" => self.content_type.into_iter().map(str::as_bytes).collect(),
             _ => Vec::new(),
         }
     }
