@@ -483,6 +483,8 @@ fn signature_hint(error: &DsigError) -> Advice {
         DsigError::Algorithm { .. } =>
             ("Have the identity provider sign with RSA-SHA256 and exclusive canonicalization, as Entra ID does.", CERTIFICATES),
         DsigError::Shape(_) | DsigError::Reference { .. } => (EVIDENCE, HERE),
+        DsigError::SecondOpinion(..) =>
+            ("Have the identity provider sign with RSA-SHA256; if it does, keep the message as evidence and report it to the makers of this crate, because one of the two verifiers is wrong.", CERTIFICATES),
         _ => ("Keep the message as evidence: it was changed after the identity provider signed it, by an attacker or by a proxy.", HERE),
     };
     (action.into(), place)

@@ -75,8 +75,25 @@
 //! | `tracing` | an event for each verdict, with its code or the ID of the assertion, and no names |
 //! | `testing` | an identity provider in Entra's shape, for your tests |
 //! | `full` | all of these |
+//! | `xmlsec` | libxmlsec1 as a second verifier that must agree; not in `full`, needs the C library |
 //!
-//! None is on by default. A feature adds names, and never changes what another caller of this crate gets.
+//! None is on by default. A feature adds names, and never changes what another caller of this crate gets; `xmlsec` is
+//! the exception, and can only refuse more.
+//!
+//! # A second opinion
+//! With the feature `xmlsec`, an answer is accepted, and signed metadata is read, only if libxmlsec1 finds the same
+//! signature good with the same key ([`DsigError::SecondOpinion`](error::DsigError::SecondOpinion) if not). It guards
+//! against a fault in our verifier, by one of another make and in another language. It never sees a message: what our
+//! verifier has accepted is written anew as a document of its own, in canonical form and without its `KeyInfo`, because
+//! the library fetches what references and keys name before it looks at a signature, and takes the first signature
+//! anywhere for the one that counts.
+//!
+//! The price: libxmlsec1 1.2 with OpenSSL (1.3 does not build with the crate `xmlsec` 0.3) and libxml2 where the program
+//! runs, and their headers, `pkg-config` and libclang where it is built (on Debian: `libxmlsec1-dev`, `pkg-config`,
+//! `libclang-dev`); two libraries in C that parse what the identity provider has signed; about a quarter of a
+//! millisecond for each signature; no RSA-PSS and no Ed25519, which 1.2 does not know, so these are refused. The library
+//! writes its complaints to standard error. When in doubt, leave it off: nothing else in this crate is less strict
+//! without it.
 
 #[macro_use]
 mod shorthand;

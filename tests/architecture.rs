@@ -28,6 +28,8 @@ const SEAMS: &[(&str, &str)] = &[
     ("base64::", "encoding.rs"),
     ("url::", "ids.rs"),
     ("SystemTime", "http.rs"),
+    ("libxml::", "dsig/second_opinion.rs"),
+    ("xmlsec::", "dsig/second_opinion.rs"),
 ];
 
 #[test]

@@ -152,6 +152,7 @@ fn signature() -> Vec<Told> {
         DsigError::BadSignature => DsigError::BadSignature(PRINT.into());
         DsigError::CertificateNotValid => DsigError::CertificateNotValid(PRINT.into(), UnixTime::from_secs(1_600_000_000), UnixTime::from_secs(1_700_000_000), NOW);
         DsigError::DigestMismatch => DsigError::DigestMismatch(quoted("Assertion"));
+        DsigError::SecondOpinion => DsigError::SecondOpinion(quoted("Assertion"), "it finds the signature or the digest wrong");
     }
 }
 

@@ -123,7 +123,7 @@ struct Attribute {
 struct Declaration {
     prefix: Span,
     uri: Span,
-    /// Without canonical form (Namespaces in XML 1.0 errata, Canonical XML 1.0 section 1.3).
+    /// No absolute URI, so without canonical form (Namespaces in XML 1.0 errata, Canonical XML 1.0 section 1.3).
     relative: bool,
 }
 
@@ -229,7 +229,7 @@ texts! {
         #[error("{0} holds a value that is no {1}")]
         InvalidValue(Quoted, &'static str) = "saml.xml_schema";
         /// The namespaces of this element have no canonical form (Canonical XML 1.0 section 1.3).
-        #[error("{0} declares a relative namespace URI, which has no canonical form")]
+        #[error("{0} declares a namespace that is no absolute URI, so the document has no canonical form")]
         RelativeNamespace(Quoted) = "saml.xml_relative_namespace";
     }
 }

@@ -51,10 +51,21 @@ pub(super) fn first_non_char(text: &str) -> Option<usize> {
     })
 }
 
-/// Whether the URI has a scheme (RFC 3986 section 3.1), so that it does not depend on a base.
+/// Whether this is an absolute URI (RFC 3986 section 4.3, with a fragment): ASCII, with a scheme, and percent signs only
+/// as escapes. Ports are numbers, and brackets, which stand around IPv6 addresses, are in no name of a namespace.
 pub(super) fn is_absolute_uri(uri: &str) -> bool {
-    let rest = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-    uri.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(rest)
-    })
+    let Some((scheme, rest)) = uri.split_once(':') else { return false };
+    let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let in_uri = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?@!$&'()*+,;=%#".contains(&byte);
+    let escapes =
+        |part: &str| part.as_bytes().first_chunk().is_some_and(|two: &[u8; 2]| two.iter().all(u8::is_ascii_hexdigit));
+    let authority = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let port = authority.rsplit('@').next().and_then(|host| host.split_once(':')).map(|(_, port)| port);
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(in_scheme)
+        && rest.bytes().all(in_uri)
+        && rest.split('%').skip(1).all(escapes)
+        && rest.matches('#').count() <= 1
+        && authority.matches('@').count() <= 1
+        && port.is_none_or(|port| (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit()))
 }

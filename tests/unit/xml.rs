@@ -221,6 +221,36 @@ fn a_relative_namespace_has_no_canonical_form() {
         let code = canonical(text).map_err(|error| error.code());
         assert_eq!(code, Err("saml.xml_relative_namespace"), "{text}");
     }
+    // Nor has the rest of the document.
+    let document = parse("<a><b/><c xmlns:p='u'/></a>").expect("well-formed");
+    let inner = document.root().elements().next().expect("an element");
+    let code = canonicalize(inner, None, &[], &mut String::new()).map_err(|error| error.code());
+    assert_eq!(code, Err("saml.xml_relative_namespace"));
+}
+
+#[test]
+fn a_namespace_is_an_absolute_uri() {
+    let good = ["urn:a", "http://a.example:8080/b?c=d#e", "a+b-c.d:", "urn:%41", "http://a@b:1/", "file:///a", "x:a&b"];
+    for uri in good {
+        assert!(name::is_absolute_uri(uri), "{uri}");
+    }
+    let bad = [
+        "",
+        "u",
+        "1:u",
+        "urn:a b",
+        "urn:%",
+        "urn:%4",
+        "urn:%%41",
+        "urn:\u{e9}",
+        "urn:{a}",
+        "urn:a#b#c",
+        "h://a:b",
+        "h://[::1]",
+    ];
+    for uri in bad {
+        assert!(!name::is_absolute_uri(uri), "{uri}");
+    }
 }
 
 #[test]
