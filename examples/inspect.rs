@@ -172,7 +172,7 @@ fn service_provider(case: &Case, now: UnixTime) -> Result<ServiceProvider, Probl
     let mut sp = ServiceProvider::new(entity_id, acs, idp);
     sp = case.audiences.iter().flatten().fold(sp, ServiceProvider::with_audience);
     if let Some(seconds) = case.clock_skew_s {
-        sp = sp.with_clock_skew(Duration::from_secs(seconds));
+        sp = danger::with_clock_skew(sp, Duration::from_secs(seconds));
     }
     if case.allow_unsolicited == Some(true) {
         let replay_cache = Arc::new(MemoryReplayCache::default());

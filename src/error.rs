@@ -45,7 +45,7 @@ pub enum ErrorKind {
     #[error(transparent)]
     Signature(#[from] DsigError),
     /// The identity provider says no.
-    #[error("the identity provider answered, if nobody else wrote it, {}", describe(.0))]
+    #[error("the answer, which nobody vouches for, says {}", describe(.0))]
     Refused(Status),
     /// The message is not one that we may accept.
     #[error(transparent)]
@@ -498,7 +498,7 @@ fn refused_hint(status: &Status) -> Advice {
     let (action, place) = match status.subcode.as_ref().map_or("", AsRef::as_ref) {
         "NoAuthnContext" => ("Look in the sign-in log how the person authenticated, and compare with the context that is asked for.", HERE),
         "NoPassive" => ("Start the login again without IsPassive: the person must see a page.", HERE),
-        "InvalidNameIDPolicy" => ("Ask for no NameIDPolicy.", HERE),
+        "InvalidNameIDPolicy" => ("Compare the Format of the NameIDPolicy with those that the identity provider knows.", HERE),
         _ => ("Look the sign-in up in the identity provider's log, by the time of this entry.", LOGS),
     };
     (action.into(), place)
@@ -531,7 +531,7 @@ fn rejection(error: &Rejection) -> Row {
         R::AlreadyAnswered => ("saml.already_answered", "Do nothing: the person was led on to where the login went.", HERE),
         R::Replayed => ("saml.replayed", "Do nothing if a person reloaded the page; otherwise keep the message as evidence of a theft.", HERE),
         R::ReplayCacheFull => ("saml.replay_cache_full", "Give the replay cache more room.", HERE),
-        R::ReplayCacheUnavailable => ("saml.replay_cache_unavailable", "Check the connection to the store behind the replay cache.", HERE),
+        R::ReplayCacheUnavailable => ("saml.replay_cache_unavailable", "Check the connection to the store behind the replay cache, and the clock of this server.", HERE),
         R::Unsolicited => ("saml.unsolicited", START_HERE, BASIC),
     }
 }

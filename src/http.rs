@@ -172,8 +172,8 @@ impl Routes {
     fn login(&self, request: &impl HttpRequest, now: UnixTime, rng: &dyn SecureRandom) -> Result<Outcome, Error> {
         must_be(request, &["GET", "HEAD"])?;
         let return_to = return_to(request.query().unwrap_or_default())?;
-        // From here to here would go round for ever.
-        let path = return_to.as_ref().split('?').next().unwrap_or_default();
+        // Back here would ask the identity provider once more.
+        let path = return_to.as_ref().split(['?', '#']).next().unwrap_or_default();
         let round = path == self.login.path();
         let return_to = if round { ReturnTo::default() } else { return_to };
         let started = self.sp.start_login(return_to, now, rng)?;

@@ -119,7 +119,7 @@ fn endpoint(text: &str, schemes: &[&str]) -> Verdict {
             Err("the scheme must be followed by //")
         }
         // `https:///a` and `https://@a` parse as `https://a`, by repair.
-        _ if text.split('/').nth(2).is_none_or(|host| host.is_empty() || host.contains('@')) => {
+        _ if text.split(['/', '?', '#']).nth(2).is_none_or(|host| host.is_empty() || host.contains('@')) => {
             Err("it has user information, or // is not followed by a host")
         }
         true => Err("it has a fragment or user information"),

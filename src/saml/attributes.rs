@@ -30,7 +30,8 @@ impl NameId {
         Self { value: String::new(), format: None, name_qualifier: None, sp_name_qualifier: None }
     }
 
-    /// A digest of the name and its format, by which two can be compared (SAML Core 3.3.4).
+    /// A digest of the name and its format, by which two can be compared (SAML Core 3.3.4). Without the
+    /// qualifiers: an identity provider may add its own.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
         let format = self.format.as_deref().unwrap_or(UNSPECIFIED);
         sha256(format!("{format}\n{}", self.value).as_bytes())

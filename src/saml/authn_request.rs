@@ -100,7 +100,7 @@ impl AuthnRequest {
 
     getters! {
         pub(crate) fn must_authenticate_anew(&self) -> bool { self.force_authn }
-        pub(crate) fn wants_some_context(&self) -> bool {
+        pub(crate) fn names_no_context(&self) -> bool {
             self.contexts.as_ref().is_some_and(|(_, classes)| classes.is_empty())
         }
         pub(crate) fn about(&self) -> Option<&NameId> { self.subject.as_ref() }

@@ -124,7 +124,8 @@ impl IdentityProvider {
     ///
     /// # Errors
     /// When the document is not such metadata, has expired, is not signed as `trust` says, or names no usable key for
-    /// signing or no endpoint for single sign-on.
+    /// signing or no endpoint for single sign-on; when it describes one entity twice, or one key with certificates of
+    /// several.
     pub fn from_metadata(xml: &[u8], trust: MetadataTrust<'_>, now: UnixTime) -> Result<Self, MetadataError> {
         Self::read(xml, None, trust, now, str::parse)
     }
@@ -278,25 +279,24 @@ fn inside<'d>(roles: &[Element<'d>], name: &'static str) -> impl Iterator<Item =
 }
 
 /// Every key that may sign: `use="signing"`, or no `use` at all (SAML Metadata 2.4.1.1). A key that cannot be used is
-/// passed over as long as another one can.
+/// passed over as long as another one can, but not for the sake of another certificate beside it: with a chain inside, the
+/// key of an authority would sign logins.
 fn signing_keys(roles: &[Element<'_>], entity: Quoted) -> Result<TrustedKeys, MetadataError> {
     let mut certificates: Vec<Certificate> = Vec::new();
     let mut problems = Vec::new();
     let may_sign = |key: &Element<'_>| matches!(key.attribute("use"), None | Some("signing"));
     for descriptor in inside(roles, "KeyDescriptor").filter(may_sign) {
-        let mut first: Option<Certificate> = None;
+        let (mut first, mut count) = (None, 0);
         for found in descriptor.descendants().filter(|inner| inner.is(DS, "X509Certificate")) {
-            match Certificate::from_base64(found.text()?) {
-                // With a chain inside, the key of an authority would sign logins.
-                Ok(certificate) if first.as_ref().is_some_and(|first| first.key() != certificate.key()) => {
-                    return Err(MetadataError::AmbiguousKey(entity));
-                }
-                Ok(certificate) => {
-                    first.get_or_insert_with(|| certificate.clone());
-                    if !certificates.contains(&certificate) {
-                        certificates.push(certificate);
-                    }
-                }
+            let read = Certificate::from_base64(found.text()?);
+            let key = read.as_ref().ok().map(Certificate::key).cloned();
+            count += 1;
+            if *first.get_or_insert_with(|| key.clone()) != key || (count > 1 && key.is_none()) {
+                return Err(MetadataError::AmbiguousKey(entity));
+            }
+            match read {
+                Ok(certificate) if certificates.contains(&certificate) => {}
+                Ok(certificate) => certificates.push(certificate),
                 Err(problem) => problems.push(problem),
             }
             if certificates.len() + problems.len() > MAX_KEYS {

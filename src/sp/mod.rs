@@ -185,7 +185,7 @@ impl ServiceProvider {
     pub fn start_login_with(
         &self, request: &AuthnRequest, return_to: ReturnTo, now: UnixTime, rng: &dyn SecureRandom,
     ) -> Result<StartedLogin, Error> {
-        if request.wants_some_context() {
+        if request.names_no_context() {
             return Err(ConfigurationError::NoContextClass.into());
         }
         let (mut id, mut relay) = ([0; 20], [0; 16]);

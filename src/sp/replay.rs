@@ -58,7 +58,8 @@ pub enum ClaimError {
     /// There is no room to remember it.
     #[error("no room left")]
     Full,
-    /// The store gave no answer, so it may have been used before.
+    /// The store gave no answer, so it may have been used before; or the clock was set back, and it ended before the
+    /// latest time that the store has seen.
     #[error("no answer")]
     Unavailable,
 }

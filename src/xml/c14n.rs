@@ -7,7 +7,7 @@ use super::{Attribute, Declaration, Document, Element, Kind, Node, Span, XmlErro
 ///
 /// `prefixes` is the `InclusiveNamespaces PrefixList`; `#default` is the default namespace.
 ///
-/// It is an error if a namespace URI anywhere in the document is relative: such a document has no canonical form
+/// It is an error if a namespace anywhere in the document is no absolute URI, as libxml2 reads it: such a document has no canonical form
 /// (Canonical XML 1.0 section 1.3), and a verifier that went on with nothing would digest nothing (CVE-2025-66475). So
 /// is a form of more than four times the bytes that the document may have: declarations that are rendered again and
 /// again make gigabytes of kilobytes.

@@ -18,6 +18,7 @@ fn an_endpoint_is_an_absolute_https_url() {
         "https:///app.example",
         "https://@app.example/",
         "https://:@app.example/",
+        "https://?a@app.example/",
         "https:\\\\app.example",
         "https://",
         "https://u@app.example/",
