@@ -545,3 +545,112 @@ fn a_form_that_was_decoded_by_a_framework_is_judged_the_same() {
     let posted = PostedResponse::from_fields(field("SAMLResponse").expect("a field"), field("RelayState"));
     assert!(sp.judge_login(pending, &posted.expect("a form"), NOW).is_ok());
 }
+
+#[test]
+fn a_pending_login_ends_at_its_last_millisecond() {
+    let sp = sp();
+    let asked = || {
+        let (pending, received) = start(&sp, &AuthnRequest::new());
+        assert_eq!(pending.expires(), NOW.plus(minutes(30)));
+        let late = NOW.plus(minutes(60));
+        let answer = idp().respond(&received, NOW).conditions(None, Some(late)).confirmed_until(Some(late));
+        (pending, answer.posted())
+    };
+    let end = NOW.plus(minutes(30));
+    let (pending, posted) = asked();
+    assert!(sp.judge_login(pending, &posted, end.minus(Duration::from_millis(1))).is_ok());
+    let (pending, posted) = asked();
+    assert_eq!(
+        sp.judge_login(pending, &posted, end).map(drop).map_err(|e| e.code()),
+        Err("saml.pending_login_expired")
+    );
+}
+
+#[test]
+fn cookies_say_how_long_they_live_and_for_whom() {
+    let (sp, key) = (sp(), CookieKey::new([7; 32]));
+    let attributes = |cookie: &str| {
+        let (pair, rest) = cookie.split_once("; ").expect("attributes");
+        (pair.split_once('=').expect("a name").0.to_owned(), rest.to_owned())
+    };
+    let (pending, received) = start(&sp, &AuthnRequest::new());
+    let name = format!("__Host-sso-{}", pending.relay_state());
+    let rest = |seconds: u64| format!("Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=None");
+    let cookie = pending.into_cookie(&key, &rng()).expect("a cookie");
+    assert_eq!(format!("{cookie:?}"), format!("SetCookie({name}=[redacted])"));
+    assert_eq!(format!("{key:?}"), "CookieKey([redacted])");
+    assert_eq!(attributes(cookie.as_ref()), (name.clone(), rest(1800)));
+    let posted = idp().respond(&received, NOW).posted();
+    let pair = cookie.as_ref().split(';').next().expect("a pair").to_owned();
+    let pending = PendingLogin::from_cookies(&pair, posted.relay_state(), &key, NOW).expect("ours");
+    let unclaimed = sp.judge_login(pending, &posted, NOW).expect("an answer");
+    let printed = format!("{unclaimed:?}");
+    assert!(printed.starts_with("UnclaimedLogin { key: ReplayKey") && printed.contains("expires"), "{printed}");
+    let login = unclaimed.settle(Ok(())).expect("a login");
+    let spent = login.spent_cookie(&key, &rng()).expect("randomness").expect("a cookie").into_string();
+    assert_eq!(attributes(&spent), (name, rest(600)));
+    let again = PendingLogin::from_cookies(spent.split(';').next().expect("a pair"), posted.relay_state(), &key, NOW);
+    assert_eq!(again.map(drop).map_err(|error| error.code()), Err("saml.already_answered"));
+}
+
+#[test]
+fn a_cookie_is_as_long_as_1023_bytes_and_no_longer() {
+    let key = CookieKey::new([7; 32]);
+    let mut lengths = Vec::new();
+    for length in 1..=512 {
+        let path: ReturnTo = format!("/{}", "x".repeat(length - 1)).parse().expect("a path");
+        let contexts = ["c".repeat(260)];
+        let request = AuthnRequest::new().requested_authn_context(Comparison::Exact, contexts);
+        let started = sp().start_login_with(&request, path, NOW, &rng()).expect("a login");
+        match started.pending.into_cookie(&key, &rng()) {
+            Ok(cookie) => lengths.push(cookie.as_ref().len()),
+            Err(error) => {
+                assert_eq!(error.code(), "config.state_too_large");
+                break;
+            }
+        }
+    }
+    assert_eq!(lengths.last(), Some(&1023));
+}
+
+/// Collects what is said of each verdict.
+#[derive(Clone, Debug, Default)]
+struct Listener(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Listener {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Line(String);
+        impl tracing::field::Visit for Line {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!(" {field}={value:?}");
+            }
+        }
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().expect("a list").push(line.0);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn each_verdict_is_an_event_and_names_nobody() {
+    let listener = Listener::default();
+    tracing::subscriber::with_default(listener.clone(), || {
+        assert_eq!(code(|answer| answer), "accepted");
+        assert_eq!(code(|answer| answer.audience(Some("urn:x"))), "saml.audience_mismatch");
+    });
+    let said = listener.0.lock().expect("a list");
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("INFO") && said[0].contains("answer accepted") && said[0].contains("assertion=_"));
+    assert!(said[1].starts_with("WARN") && said[1].contains("code=\"saml.audience_mismatch\""), "{said:?}");
+    assert!(said.iter().all(|line| !line.contains("ada@") && !line.contains("Lovelace") && !line.contains(ADA)));
+}

@@ -363,3 +363,23 @@ fn the_shared_strings_get_their_verdicts() {
     println!("{} shared strings judged", cases.len());
     assert!(cases.len() >= 120);
 }
+
+#[test]
+fn the_limits_are_those_that_the_manual_names() {
+    let all = |limits: Limits| (limits.bytes, limits.depth, limits.nodes, limits.attributes, limits.namespaces);
+    assert_eq!(all(Limits::MESSAGE), (262_144, 64, 16_384, 64, 64));
+    assert_eq!(all(Limits::METADATA), (33_554_432, 64, 2_097_152, 64, 64));
+}
+
+#[test]
+fn a_canonical_form_is_as_long_as_four_times_the_document_may_be_and_no_longer() {
+    // Where the second element begins, the form has 8 + 6 n bytes, and the document may have 16 + n.
+    let form_of = |quotes: usize| {
+        let text = format!("<a b='{}'><c/></a>", "\"".repeat(quotes));
+        let limits = Limits { bytes: text.len(), ..Limits::MESSAGE };
+        let document = Document::parse_str(&text, &limits).expect("well-formed");
+        canonicalize(document.root(), None, &[], &mut String::new())
+    };
+    assert_eq!(form_of(28), Ok(()));
+    assert_eq!(form_of(29), Err(XmlError::TooMuch("bytes in canonical form", 180)));
+}
