@@ -79,7 +79,7 @@ enum Kind {
     Comment,
 }
 
-/// A node of the arena, in document order. The subtree of node `i` is `i..nodes[i].end`.
+/// A node of the arena, in document order. The subtree of an element `i` is `i..nodes[i].end`; a leaf has no `end`.
 #[derive(Clone, Copy, Debug)]
 struct Node {
     kind: Kind,

@@ -114,9 +114,8 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn leaf(&mut self, kind: Kind, local: Span) -> Result<(), XmlError> {
-        let end = to_u32(self.document.nodes.len()) + 1;
         match (self.open.last().copied(), kind) {
-            (Some(parent), _) => self.push(Node { kind, parent, end, local, ..NOTHING }),
+            (Some(parent), _) => self.push(Node { kind, parent, local, ..NOTHING }),
             (None, Kind::Comment) => Ok(()), // before or after the root: no part of what we read
             (None, _) => Err(self.fault("text stands outside the root element")),
         }
@@ -152,7 +151,7 @@ impl<'a> Parser<'a, '_> {
         let declarations = (declarations, declared);
         let index = to_u32(self.document.nodes.len());
         let (kind, parent) = (Kind::Element, self.open.last().copied().unwrap_or(index));
-        let end = index + 1;
+        let end = 0; // until `close` knows
         self.push(Node { kind, parent, end, prefix, local, namespace, attributes, declarations })?;
         self.open.push(index);
         if empty {
