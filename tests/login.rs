@@ -654,3 +654,77 @@ fn each_verdict_is_an_event_and_names_nobody() {
     assert!(said[1].starts_with("WARN") && said[1].contains("code=\"saml.audience_mismatch\""), "{said:?}");
     assert!(said.iter().all(|line| !line.contains("ada@") && !line.contains("Lovelace") && !line.contains(ADA)));
 }
+
+#[test]
+fn a_sealed_login_still_knows_whether_the_person_was_to_authenticate_anew() {
+    let (sp, key) = (sp(), CookieKey::new([7; 32]));
+    let verdict = |request: &AuthnRequest, authenticated: UnixTime| {
+        let (pending, received) = start(&sp, request);
+        let posted = idp().respond(&received, NOW).authn_instant(authenticated).posted();
+        let cookie = pending.into_cookie(&key, &rng()).expect("a cookie").into_string();
+        let pair = cookie.split(';').next().expect("a pair");
+        let pending = PendingLogin::from_cookies(pair, posted.relay_state(), &key, NOW).expect("ours");
+        sp.judge_login(pending, &posted, NOW).map(drop).map_err(|error| error.code())
+    };
+    let (anew, long_ago) = (AuthnRequest::new().force_authn(), NOW.minus(minutes(600)));
+    assert_eq!(verdict(&AuthnRequest::new(), long_ago), Ok(()));
+    assert_eq!(verdict(&anew, long_ago), Err("saml.authentication_too_old"));
+    // What the clocks may differ by counts to the last millisecond.
+    let edge = NOW.minus(minutes(3));
+    assert_eq!(verdict(&anew, edge), Ok(()));
+    assert_eq!(verdict(&anew, edge.minus(Duration::from_millis(1))), Err("saml.authentication_too_old"));
+}
+
+#[test]
+fn of_confirmations_that_fail_alike_the_first_says_why() {
+    let confirmed = |first: &str, second: &str| {
+        judge(|answer| {
+            let xml = answer.xml();
+            let start = xml.find("<SubjectConfirmation ").expect("one");
+            let end = xml.find("</SubjectConfirmation>").expect("its end") + "</SubjectConfirmation>".len();
+            let bearer = xml[start..end].to_owned();
+            let until = bearer.split("NotOnOrAfter=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an end");
+            let recipient = "Recipient=\"https://app.example/saml/acs\"";
+            let with = |change: &str| match change {
+                "expired" => bearer.replace(until, "2020-01-01T00:00:00Z"),
+                _ => bearer.replace(recipient, "Recipient=\"https://other.example/\""),
+            };
+            answer.replace_before_signing(&bearer, &(with(first) + &with(second)))
+        })
+        .map(drop)
+    };
+    assert_eq!(confirmed("expired", "elsewhere"), Err("saml.expired"));
+    assert_eq!(confirmed("elsewhere", "expired"), Err("saml.expired"), "the one that got furthest");
+    let sp = sp();
+    let (pending, received) = start(&sp, &AuthnRequest::new());
+    let answer = idp().respond(&received, NOW);
+    let xml = answer.xml();
+    let start = xml.find("<SubjectConfirmation ").expect("one");
+    let end = xml.find("</SubjectConfirmation>").expect("its end") + "</SubjectConfirmation>".len();
+    let bearer = xml[start..end].to_owned();
+    let to = |host: &str| bearer.replace("https://app.example/saml/acs", &format!("https://{host}.example/"));
+    let posted = answer.replace_before_signing(&bearer, &(to("first") + &to("second"))).posted();
+    let error = sp.judge_login(pending, &posted, NOW).expect_err("refused");
+    assert_eq!(error.code(), "saml.recipient_mismatch");
+    assert!(error.to_string().contains("first.example"), "{error}");
+}
+
+#[test]
+fn the_oldest_of_many_logins_is_the_one_that_goes() {
+    let routes = Routes::new(sp(), CookieKey::new([7; 32]), MemoryReplayCache::default());
+    let begin = |minute: u64, cookies: &[String]| {
+        let request = Request { cookie: cookies.to_vec(), ..get("/saml/login", None) };
+        let outcome = routes.handle_at(&request, NOW.plus(minutes(minute)), &rng());
+        let Outcome::Respond(response) = outcome else { panic!("a redirect") };
+        let set: Vec<String> = header(&response, "set-cookie").map(str::to_owned).collect();
+        set
+    };
+    let pair = |cookie: &str| cookie.split(';').next().expect("a pair").to_owned();
+    // In an order that is neither that of time nor its reverse.
+    let all: Vec<String> = [3, 1, 4, 0, 2].map(|minute| pair(&begin(minute, &[])[0])).to_vec();
+    let set = begin(5, &all);
+    let removed: Vec<&String> = set.iter().filter(|cookie| cookie.contains("Max-Age=0")).collect();
+    let oldest = all[3].split('=').next().expect("a name");
+    assert_eq!(removed.len(), 1, "{removed:?}");
+    assert!(removed[0].starts_with(oldest), "{removed:?}");
+}

@@ -16,7 +16,9 @@ fuzz_target!(|bytes: &[u8]| {
         }
     };
     let text = std::str::from_utf8(bytes).expect("UTF-8");
-    let theirs = Document::parse(text.trim_start_matches('\u{feff}')).expect("another parser takes it");
+    // It leaves a line break before a reference as it is (XML 1.0 section 2.11 does not).
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+    let theirs = Document::parse(&text).expect("another parser takes it");
     let again = Document::parse(&octets).expect("a canonical form is a document");
     assert_eq!(outline(theirs.root_element()), outline(again.root_element()));
 });
