@@ -383,3 +383,21 @@ fn a_canonical_form_is_as_long_as_four_times_the_document_may_be_and_no_longer()
     assert_eq!(form_of(28), Ok(()));
     assert_eq!(form_of(29), Err(XmlError::TooMuch("bytes in canonical form", 180)));
 }
+
+#[test]
+fn each_of_the_five_references_is_its_character() {
+    let text = "<a b='&amp;&lt;&gt;&quot;&apos;'>&amp;&lt;&gt;&quot;&apos;</a>";
+    let document = parse(text).expect("well-formed");
+    assert_eq!(document.root().attribute("b"), Some("&<>\"'"));
+    assert_eq!(document.root().text(), Ok("&<>\"'"));
+}
+
+#[test]
+fn a_namespace_has_1024_bytes_and_no_more() {
+    let with = |length: usize| {
+        let text = format!("<a xmlns='urn:{}'/>", "x".repeat(length - 4));
+        parse(&text).map(drop).map_err(|error| error.code())
+    };
+    assert_eq!(with(1024), Ok(()));
+    assert_eq!(with(1025), Err("saml.xml_too_large"));
+}
