@@ -1,4 +1,5 @@
 //! Whole logins, through the public API and through the routes, against an identity provider in Entra's shape.
+#![expect(clippy::string_slice, clippy::indexing_slicing, reason = "texts of a known shape")]
 
 use std::time::Duration;
 
