@@ -241,15 +241,15 @@ fn find_entity<'d>(root: Element<'d>, wanted: Option<&EntityId>) -> Result<Eleme
     };
     let name = |entity: &Element<'d>| entity.attribute("entityID").unwrap_or_default();
     let mut found = entities.iter().copied().filter(|entity| name(entity) == wanted.as_ref());
-    if let (Some(only), second) = (found.next(), found.next()) {
-        let twice = || MetadataError::RepeatedEntity(Quoted::new(wanted.as_ref()));
-        return second.map_or(Ok(only), |_| Err(twice()));
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(MetadataError::RepeatedEntity(Quoted::new(wanted.as_ref()))),
+        (None, _) => {
+            let others = entities.iter().take(3).map(|entity| Quoted::new(name(entity)).to_string());
+            let others = others.collect::<Vec<_>>().join(", ");
+            Err(MetadataError::OtherEntity(others, Quoted::new(wanted.as_ref())))
+        }
     }
-    Err({
-        let others = entities.iter().take(3).map(|entity| Quoted::new(name(entity)).to_string());
-        let others = others.collect::<Vec<_>>().join(", ");
-        MetadataError::OtherEntity(others, Quoted::new(wanted.as_ref()))
-    })
 }
 
 /// An `EntityDescriptor` in lists and nothing else. One in somebody's `Extensions` could describe another member of the
@@ -286,12 +286,11 @@ fn signing_keys(roles: &[Element<'_>], entity: Quoted) -> Result<TrustedKeys, Me
     let mut problems = Vec::new();
     let may_sign = |key: &Element<'_>| matches!(key.attribute("use"), None | Some("signing"));
     for descriptor in inside(roles, "KeyDescriptor").filter(may_sign) {
-        let (mut first, mut count) = (None, 0);
+        let mut first = None;
         for found in descriptor.descendants().filter(|inner| inner.is(DS, "X509Certificate")) {
             let read = Certificate::from_base64(found.text()?);
             let key = read.as_ref().ok().map(Certificate::key).cloned();
-            count += 1;
-            if *first.get_or_insert_with(|| key.clone()) != key || (count > 1 && key.is_none()) {
+            if *first.get_or_insert_with(|| key.clone()) != key {
                 return Err(MetadataError::AmbiguousKey(entity));
             }
             match read {

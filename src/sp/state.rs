@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::login::PendingLogin;
-use crate::crypto::{DigestMethod, SealingKey, SecureRandom, digest};
+use crate::crypto::{SealingKey, SecureRandom, sha256};
 use crate::encoding::{base64url_decode, base64url_encode};
 use crate::error::{ConfigurationError, Error, Rejection};
 use crate::ids::{RelayState, ReturnTo};
@@ -57,10 +57,8 @@ impl CookieKey {
     /// make it the first and the old one `previous`, then drop the old one.
     #[must_use]
     pub fn and_previous(mut self, bytes: [u8; 32]) -> Self {
-        let mut id = [0; 4];
-        let hash = digest(DigestMethod::Sha256, &[b"entra-sso cookie key id".as_slice(), &bytes].concat());
-        id.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
-        self.keys.extend(SealingKey::new(&bytes).map(|key| (id, key)));
+        let [a, b, c, d, ..] = sha256(&[b"entra-sso cookie key id".as_slice(), &bytes].concat());
+        self.keys.extend(SealingKey::new(&bytes).map(|key| ([a, b, c, d], key)));
         self
     }
 }
