@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -23,7 +24,7 @@ pub struct InvalidId {
 /// The rule that a text breaks, if it breaks one.
 pub(crate) type Verdict = Result<(), &'static str>;
 
-pub(crate) fn checked(text: &str, expected: &'static str, verdict: Verdict) -> Result<Box<str>, InvalidId> {
+pub(crate) fn checked(text: &str, expected: &'static str, verdict: Verdict) -> Result<Arc<str>, InvalidId> {
     match verdict {
         Ok(()) => Ok(text.into()),
         Err(reason) => Err(InvalidId { expected, found: Quoted::new(text), reason }),
@@ -35,7 +36,7 @@ macro_rules! text_types {
     ($($(#[$doc:meta])* $name:ident: $check:expr $(=> $folded:ident)?;)*) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub struct $name(Box<str>);
+        pub struct $name(std::sync::Arc<str>);
 
         impl FromStr for $name {
             type Err = InvalidId;

@@ -83,7 +83,7 @@ const KINDS: &[Kind] = &[
     ("references without end in a value", Door::Metadata, "saml.xml_malformed", 250_000, |n| format!("<a b='{}'/>", "&".repeat(n))),
     ("a reference with many digits", Door::Metadata, "saml.xml_malformed", 250_000, |n| format!("<a>&#{}1;</a>", "9".repeat(n))),
     ("a DOCTYPE", Door::Metadata, "saml.xml_doctype", 25_000, |n| format!("<!DOCTYPE a [{}]><a/>", "<!ENTITY a 'b'>".repeat(n))),
-    ("a DOCTYPE without end", Door::Metadata, "saml.xml_malformed", 250_000, |n| format!("<!DOCTYPE a [{}", "<!".repeat(n / 2))),
+    ("a DOCTYPE without end", Door::Metadata, "saml.xml_doctype", 250_000, |n| format!("<!DOCTYPE a [{}", "<!".repeat(n / 2))),
     ("entity references", Door::Metadata, "saml.xml_malformed", 25_000, |n| format!("<a>{}</a>", "&lol;".repeat(n))),
     ("instructions", Door::Metadata, "saml.xml_malformed", 25_000, |n| format!("<a>{}</a>", "<?p?>".repeat(n))),
     ("controls", Door::Metadata, "saml.xml_malformed", 250_000, |n| format!("<a>{}</a>", "\u{1}".repeat(n))),

@@ -1,6 +1,7 @@
 //! The key, the dates and the thumbprints of an X.509 certificate.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use x509_parser::der_parser::asn1_rs::FromDer;
 use x509_parser::oid_registry as oid;
@@ -16,8 +17,13 @@ use crate::time::{UnixTime, Validity};
 /// Only its key is trusted, and only because somebody pinned it. There is no chain to build: Entra signs with
 /// self-signed certificates without extensions, and a public authority's word would not make a key that of the identity
 /// provider (CVE-2015-1796).
+///
+/// Cloning is cheap: clones share one copy.
 #[derive(Clone, Eq, PartialEq)]
-pub struct Certificate {
+pub struct Certificate(Arc<Parts>);
+
+#[derive(Eq, PartialEq)]
+struct Parts {
     der: Box<[u8]>,
     key: PublicKey,
     not_before: UnixTime,
@@ -113,7 +119,7 @@ impl Certificate {
             true => body.replace('\u{a0}', " ").replace("\\r", "").replace("\\n", "").into(),
             false => body.into(),
         };
-        let der = base64_decode(&body, CERTIFICATE_LIMIT).map_err(|_| CertificateError::Malformed)?;
+        let der = base64_decode(&*body, CERTIFICATE_LIMIT).map_err(|_| CertificateError::Malformed)?;
         Self::from_der(&der)
     }
 
@@ -126,7 +132,7 @@ impl Certificate {
         let subject = Quoted::new(&parsed.subject().to_string());
         let seconds = |time: i64| u64::try_from(time).map(UnixTime::from_secs);
         let validity = parsed.validity();
-        Ok(Self {
+        let parts = Parts {
             der: der.into(),
             key: public_key(parsed.public_key(), &subject)?,
             not_before: seconds(validity.not_before.timestamp()).unwrap_or_default(),
@@ -134,37 +140,38 @@ impl Certificate {
             sha1: thumbprint(DigestMethod::Sha1, der),
             sha256: thumbprint(DigestMethod::Sha256, der),
             subject,
-        })
+        };
+        Ok(Self(Arc::new(parts)))
     }
 
     getters! {
         /// SHA-1 of the certificate, 40 hexadecimal digits in upper case, as the Entra admin center shows it under
         /// *Thumbprint*. For display and search only: nothing is trusted by it.
-        pub fn thumbprint_sha1(&self) -> &str { &self.sha1 }
+        pub fn thumbprint_sha1(&self) -> &str { &self.0.sha1 }
         /// SHA-256 of the certificate, 64 hexadecimal digits in upper case.
-        pub fn thumbprint_sha256(&self) -> &str { &self.sha256 }
+        pub fn thumbprint_sha256(&self) -> &str { &self.0.sha256 }
         /// The first second at which it is valid.
-        pub fn not_before(&self) -> UnixTime { self.not_before }
+        pub fn not_before(&self) -> UnixTime { self.0.not_before }
         /// The last second at which it is valid.
-        pub fn not_after(&self) -> UnixTime { self.not_after }
+        pub fn not_after(&self) -> UnixTime { self.0.not_after }
         /// Whom it names, for display.
-        pub fn subject(&self) -> &str { self.subject.as_ref() }
+        pub fn subject(&self) -> &str { self.0.subject.as_ref() }
         /// The certificate in DER.
-        pub fn der(&self) -> &[u8] { &self.der }
+        pub fn der(&self) -> &[u8] { &self.0.der }
     }
 
     pub(crate) fn key(&self) -> &PublicKey {
-        &self.key
+        &self.0.key
     }
 
     pub(crate) fn to_base64(&self) -> String {
-        base64_encode(&self.der)
+        base64_encode(&self.0.der)
     }
 
     /// RFC 5280 4.1.2.5: `notAfter` is the last second inside, so the end is one second later.
     pub(crate) fn validity(&self) -> Validity {
-        let end = self.not_after.plus(std::time::Duration::from_secs(1));
-        Validity { not_before: Some(self.not_before), not_on_or_after: Some(end) }
+        let end = self.0.not_after.plus(std::time::Duration::from_secs(1));
+        Validity { not_before: Some(self.0.not_before), not_on_or_after: Some(end) }
     }
 }
 
@@ -172,9 +179,9 @@ impl Certificate {
 impl std::fmt::Debug for Certificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Certificate")
-            .field("subject", &self.subject)
-            .field("not_after", &self.not_after.to_string())
-            .field("thumbprint_sha256", &self.sha256)
+            .field("subject", &self.0.subject)
+            .field("not_after", &self.0.not_after.to_string())
+            .field("thumbprint_sha256", &self.0.sha256)
             .finish_non_exhaustive()
     }
 }

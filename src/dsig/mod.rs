@@ -159,7 +159,7 @@ pub(crate) fn verify(element: Element<'_>, keys: &TrustedKeys, policy: &Policy) 
     let info = SignedInfo::read(info_element, element, policy.leniency)?;
     let signature_value = base64_decode(value.text()?, SIGNATURE_LIMIT)
         .map_err(|_| value.invalid("base64Binary of at most 1024 bytes"))?;
-    let mut octets = String::with_capacity(1024);
+    let mut octets = String::new();
     canonicalize(info_element, None, &info.own_prefixes, &mut octets)?;
     let certificate =
         signer(info.method, octets.as_bytes(), &signature_value, keys, policy).ok_or_else(|| nobody(keys, key_info))?;

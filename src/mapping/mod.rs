@@ -42,8 +42,10 @@ mod rules;
 #[path = "../../tests/unit/mapping.rs"]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::entra::{Groups, claims};
 use crate::saml::{Attributes, Claims};
@@ -56,14 +58,22 @@ pub use rules::{Rule, Rules, Source};
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(try_from = "Rules"))]
 pub struct Mapping {
-    rules: Vec<Rule>,
+    /// Each with the name of its field, which every login shares.
+    rules: Vec<(Arc<str>, Rule)>,
+}
+
+impl Mapping {
+    /// Of rules that were checked.
+    fn of(rules: Vec<Rule>) -> Self {
+        Self { rules: rules.into_iter().map(|rule| (rule.field.as_str().into(), rule)).collect() }
+    }
 }
 
 impl Mapping {
     /// What Entra sends by default; see [`Preset::Entra`].
     #[must_use]
     pub fn entra() -> Self {
-        Self { rules: Preset::Entra.rules() }
+        Self::of(Preset::Entra.rules())
     }
 
     /// Applies every rule.
@@ -72,12 +82,13 @@ impl Mapping {
     /// When a field that must have a value gets none, a field of one value gets several, or groups were left out; all
     /// such fields at once.
     pub fn apply(&self, claims: Claims<'_>) -> Result<Mapped, MappingError> {
-        let (mut fields, mut problems) = (Vec::new(), Vec::new());
-        for rule in &self.rules {
-            let (name, on_create) = (rule.field.clone(), rule.on_create);
+        let (mut fields, mut problems) = (Vec::with_capacity(self.rules.len()), Vec::new());
+        for (field, rule) in &self.rules {
             match rule.apply(claims) {
                 Ok(None) => {}
-                Ok(Some(values)) => fields.push(Field { name, values, on_create }),
+                Ok(Some(values)) => {
+                    fields.push(Field { name: field.clone(), values, on_create: rule.on_create });
+                }
                 Err(kind) => problems.push(Problem::new(rule, kind)),
             }
         }
@@ -110,7 +121,7 @@ impl Mapped {
     /// that there are none: remove what you have.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name == name)
+        self.fields.iter().find(|field| *field.name == *name)
     }
 }
 
@@ -119,7 +130,7 @@ impl Mapped {
 #[non_exhaustive]
 pub struct Field {
     /// The name that the rule gave it.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its values, each once, in the order of the assertion.
     pub values: Vec<String>,
     /// Whether to write it only when the person is created; see [`Rule::on_create`].
@@ -134,16 +145,17 @@ impl fmt::Debug for Field {
 }
 
 /// What a source gave. `None`: nothing was said. An empty list: it was said that there is nothing.
-type Found = Result<Option<Vec<String>>, ProblemKind>;
+type Found<'a> = Result<Option<Vec<Cow<'a, str>>>, ProblemKind>;
 
 impl Rule {
     /// The values of the field; `None` if it is left out.
-    fn apply(&self, claims: Claims<'_>) -> Found {
+    fn apply<'a>(&'a self, claims: Claims<'a>) -> Result<Option<Vec<String>>, ProblemKind> {
         // The first source that says something is taken, even if it then says too much.
         let mut found = self.from.iter().map(|source| self.read(source, claims));
         let found = found.find(|found| *found != Ok(None)).unwrap_or(Ok(None))?;
         let (said, came) = (found.is_some(), found.as_ref().is_some_and(|all| !all.is_empty()));
-        let values = distinct(found.into_iter().flatten().filter_map(|value| self.shape(&value)));
+        let shaped = found.unwrap_or_default().into_iter().filter_map(|value| self.shape(value));
+        let values: Vec<_> = distinct(shaped.collect()).into_iter().map(Cow::into_owned).collect();
         match (values.len(), &self.default) {
             (count @ 2.., _) if !self.many => Err(ProblemKind::Ambiguous(count)),
             (1.., _) => Ok(Some(values)),
@@ -155,18 +167,30 @@ impl Rule {
     }
 
     /// Trims, looks up, and lower-cases what is not from the table.
-    fn shape(&self, value: &str) -> Option<String> {
-        let value = if self.trim { value.trim() } else { value };
-        let kept = || if self.lower_case { value.to_ascii_lowercase() } else { value.to_owned() };
-        let Some(table) = &self.table else { return Some(kept()) };
-        let ours = match self.ignore_case {
-            true => table.iter().find(|(key, _)| key.eq_ignore_ascii_case(value)),
-            false => table.get_key_value(value),
-        };
-        ours.map(|(_, ours)| ours.clone()).or_else(|| self.keep_unmatched.then(kept))
+    fn shape<'a>(&'a self, value: Cow<'a, str>) -> Option<Cow<'a, str>> {
+        let trimmed = if self.trim { value.trim() } else { &value };
+        if let Some(table) = &self.table {
+            let ours = match self.ignore_case {
+                true => table.iter().find(|(key, _)| key.eq_ignore_ascii_case(trimmed)),
+                false => table.get_key_value(trimmed),
+            };
+            if let Some((_, ours)) = ours {
+                return Some(ours.into());
+            }
+            if !self.keep_unmatched {
+                return None;
+            }
+        }
+        let folds = self.lower_case && trimmed.bytes().any(|byte| byte.is_ascii_uppercase());
+        match value {
+            _ if folds => Some(trimmed.to_ascii_lowercase().into()),
+            Cow::Owned(value) if self.trim => Some(value.trim().to_owned().into()),
+            Cow::Borrowed(value) if self.trim => Some(value.trim().into()),
+            value => Some(value),
+        }
     }
 
-    fn read(&self, source: &Source, claims: Claims<'_>) -> Found {
+    fn read<'a>(&'a self, source: &'a Source, claims: Claims<'a>) -> Found<'a> {
         let attributes = claims.attributes;
         match source {
             Source::Groups(name) => self.read_groups(attributes, name),
@@ -178,24 +202,24 @@ impl Rule {
                 Ok(given(named.flat_map(|attribute| attribute.values())))
             }
             Source::NameId => Ok(given([claims.name_id.value.as_str()])),
-            Source::Constant(value) => Ok(Some(vec![value.clone()])),
+            Source::Constant(value) => Ok(Some(vec![value.into()])),
             Source::Joined(parts) => self.join(parts, claims),
         }
     }
 
-    fn join(&self, parts: &[Source], claims: Claims<'_>) -> Found {
+    fn join<'a>(&'a self, parts: &'a [Source], claims: Claims<'a>) -> Found<'a> {
         let mut joined = String::new();
         for part in parts {
-            match distinct(self.read(part, claims)?.into_iter().flatten()).as_slice() {
+            match distinct(self.read(part, claims)?.unwrap_or_default()).as_slice() {
                 [] => return Ok(None),
                 [value] => joined.push_str(value),
                 several => return Err(ProblemKind::Ambiguous(several.len())),
             }
         }
-        Ok(given([joined.as_str()]))
+        Ok((!joined.trim().is_empty()).then(|| vec![joined.into()]))
     }
 
-    fn read_groups(&self, attributes: &Attributes, claim: &str) -> Found {
+    fn read_groups<'a>(&self, attributes: &'a Attributes, claim: &str) -> Found<'a> {
         match Groups::named(attributes, claim) {
             Groups::Present(groups) => Ok(Some(given(groups).unwrap_or_default())),
             Groups::Overage { .. } if self.empty_on_overage => Ok(Some(Vec::new())),
@@ -207,14 +231,19 @@ impl Rule {
 
 /// Values that hold more than white space. Entra does not send empty claims; others do, for what is empty in their
 /// directory.
-fn given<'a, I: IntoIterator<Item = &'a str>>(values: I) -> Option<Vec<String>> {
+fn given<'a, I: IntoIterator<Item = &'a str>>(values: I) -> Option<Vec<Cow<'a, str>>> {
     let said = values.into_iter().filter(|value| !value.trim().is_empty());
-    let said: Vec<_> = said.map(str::to_owned).collect();
+    let said: Vec<_> = said.map(Cow::from).collect();
     (!said.is_empty()).then_some(said)
 }
 
 /// Each value once, where it came first: a repeated value is no second one.
-fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    values.filter(|value| seen.insert(value.clone())).collect()
+fn distinct(mut values: Vec<Cow<'_, str>>) -> Vec<Cow<'_, str>> {
+    if values.len() > 1 {
+        let mut seen = BTreeSet::new();
+        let is_first: Vec<_> = values.iter().map(|value| seen.insert(&**value)).collect();
+        let mut is_first = is_first.into_iter();
+        values.retain(|_| is_first.next().unwrap_or(true));
+    }
+    values
 }

@@ -36,7 +36,7 @@ impl TryFrom<Rules> for Mapping {
             }
         }
         require(!rules.is_empty(), "it has neither preset nor rule").map_err(of_all)?;
-        Ok(Self { rules })
+        Ok(Self::of(rules))
     }
 }
 

@@ -26,7 +26,8 @@ pub struct Assertion {
 /// `SubjectConfirmation` with its data (SAML Core 2.4.1.1, 2.4.1.2).
 #[derive(Clone, Debug)]
 pub(crate) struct SubjectConfirmation {
-    pub(crate) method: String,
+    /// Whether its `Method` is that of a bearer.
+    pub(crate) is_bearer: bool,
     /// Whether there is a `SubjectConfirmationData`.
     pub(crate) has_data: bool,
     pub(crate) recipient: Option<String>,
@@ -160,14 +161,16 @@ fn read_name_id(element: Element<'_>) -> Result<NameId, XmlError> {
     Ok(name)
 }
 
+const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
+
 fn read_confirmation(element: Element<'_>) -> Result<SubjectConfirmation, MessageError> {
-    let method = element.required("Method")?.to_owned();
+    let is_bearer = element.required("Method")? == BEARER;
     let mut parts = element.children()?;
     identifier(&mut parts)?;
     let data = parts.optional(SAML, "SubjectConfirmationData");
     parts.end()?;
     Ok(SubjectConfirmation {
-        method,
+        is_bearer,
         has_data: data.is_some(),
         recipient: data.and_then(|data| owned(data, "Recipient")),
         in_response_to: data.and_then(|data| owned(data, "InResponseTo")),
@@ -229,6 +232,8 @@ fn read_context(element: Element<'_>) -> Result<Option<String>, XmlError> {
 
 fn read_attributes(statement: Element<'_>, out: &mut Attributes) -> Result<(), MessageError> {
     let mut parts = statement.children()?;
+    let (names, (nodes, bytes)) = (statement.elements().count(), statement.extent());
+    out.reserve(names, nodes.saturating_sub(names) / 2, bytes); // nearly every value has one text
     while let Some(attribute) = parts.any() {
         if attribute.is(SAML, "EncryptedAttribute") {
             return Err(MessageError::Encrypted(attribute.quoted()));
@@ -241,11 +246,12 @@ fn read_attributes(statement: Element<'_>, out: &mut Attributes) -> Result<(), M
         out.push(name, attribute.attribute("NameFormat"), attribute.attribute("FriendlyName"));
         let mut values = attribute.children()?;
         while let Some(value) = values.optional(SAML, "AttributeValue") {
-            // Elements (as eduPersonTargetedID has) are no text; null is no value (Core 2.7.3.1.1).
-            match value.elements().next() {
-                Some(_) => value.children().map(|_| ())?,
-                None if is_nil(value) => value.children()?.end()?,
-                None => out.push_value(value.text()?),
+            match value.text() {
+                Ok(text) if !is_nil(value) => out.push_value(text),
+                // A comment, for one (CVE-2017-11427).
+                Err(error) if value.elements().next().is_none() && !is_nil(value) => return Err(error.into()),
+                // Elements (as eduPersonTargetedID has) are no text; null is no value (Core 2.7.3.1.1).
+                _ => value.children().map(|_| ())?,
             }
         }
         values.end()?;

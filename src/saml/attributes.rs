@@ -98,6 +98,13 @@ impl Attributes {
         pub fn is_empty(&self) -> bool { self.entries.is_empty() }
     }
 
+    /// Makes room for so many names and values, with so many bytes of text in all.
+    pub(crate) fn reserve(&mut self, names: usize, values: usize, bytes: usize) {
+        self.text.reserve(bytes);
+        self.entries.reserve(names);
+        self.values.reserve(values);
+    }
+
     /// Begins an attribute; [`push_value`](Self::push_value) adds to it.
     pub(crate) fn push(&mut self, name: &str, format: Option<&str>, friendly_name: Option<&str>) {
         let entry = Entry {

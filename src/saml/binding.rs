@@ -1,7 +1,9 @@
 //! How messages travel through the browser: HTTP-Redirect and HTTP-POST (SAML Bindings 3.4, 3.5).
 
 use crate::crypto::{Method as _, NoRandomness, SignatureMethod, SigningKey};
-use crate::encoding::{EncodingError, base64_decode, base64_encode, deflate, pairs, percent_decode, percent_encode};
+use crate::encoding::{
+    EncodingError, base64_decode, base64_encode, deflate, pairs, percent_decode, percent_decode_bytes, percent_encode,
+};
 use crate::ids::{EndpointUrl, RelayState};
 use crate::xml::{Limits, escape_html};
 
@@ -46,10 +48,10 @@ impl PostedResponse {
                 return Err(BindingError::Repeated(name));
             }
         }
-        let decode = |value, name| percent_decode(value).map_err(|_| BindingError::Encoding(name));
         let response = response.ok_or(BindingError::Missing("SAMLResponse"))?;
-        let relay_state = relay_state.map(|value| decode(value, "RelayState")).transpose()?;
-        Self::from_fields(&decode(response, "SAMLResponse")?, relay_state.as_deref())
+        let response = percent_decode_bytes(response).map_err(|_| BindingError::Encoding("SAMLResponse"))?;
+        let relay_state = relay_state.map(percent_decode).transpose();
+        Self::new(&response, relay_state.map_err(|_| BindingError::Encoding("RelayState"))?.as_deref())
     }
 
     /// Takes the two fields from a framework that has decoded the form. `from_form` is better: it sees a field that is
@@ -58,6 +60,11 @@ impl PostedResponse {
     /// # Errors
     /// When `response` is too long or not base64, or `relay_state` is longer than 80 bytes.
     pub fn from_fields(response: &str, relay_state: Option<&str>) -> Result<Self, BindingError> {
+        Self::new(response.as_bytes(), relay_state)
+    }
+
+    /// What is no base64 needs no look at whether it is UTF-8.
+    fn new(response: &[u8], relay_state: Option<&str>) -> Result<Self, BindingError> {
         let xml = base64_decode(response, Limits::MESSAGE.bytes).map_err(|error| match error {
             EncodingError::TooLong(limit) => BindingError::TooLarge(limit),
             _ => BindingError::Encoding("SAMLResponse"),

@@ -68,7 +68,8 @@ pub(crate) struct Envelope<'d> {
     pub(crate) in_response_to: Option<&'d str>,
     /// `Err` when it is anything but Success.
     pub(crate) status: Result<(), Status>,
-    pub(crate) assertions: Vec<Element<'d>>,
+    /// [`take_census`] has seen that there is at most one.
+    assertion: Option<Element<'d>>,
 }
 
 impl<'d> Envelope<'d> {
@@ -87,10 +88,7 @@ impl<'d> Envelope<'d> {
         parts.optional(DS, "Signature");
         parts.optional(SAMLP, "Extensions");
         let status = status(parts.one(SAMLP, "Status")?)?;
-        let mut assertions = Vec::with_capacity(1);
-        while let Some(assertion) = parts.optional(SAML, "Assertion") {
-            assertions.push(assertion);
-        }
+        let assertion = parts.optional(SAML, "Assertion");
         if let Some(encrypted) = parts.optional(SAML, "EncryptedAssertion") {
             return Err(MessageError::Encrypted(encrypted.quoted()));
         }
@@ -101,16 +99,13 @@ impl<'d> Envelope<'d> {
             destination: response.attribute("Destination"),
             in_response_to: response.attribute("InResponseTo"),
             status,
-            assertions,
+            assertion,
         })
     }
 
     /// The one assertion.
     pub(crate) fn assertion(&self) -> Result<Element<'d>, MessageError> {
-        match self.assertions.as_slice() {
-            [only] => Ok(*only),
-            more => Err(MessageError::AssertionCount(more.len())),
-        }
+        self.assertion.ok_or(MessageError::AssertionCount(0))
     }
 }
 
@@ -132,20 +127,25 @@ fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
     let mut assertions = 0;
     for element in response.descendants() {
         note_ids(element, &mut ids)?;
-        let Some(parent) = element.parent() else { continue };
-        if element.is(DS, "Signature") {
-            let in_place = match parent.is(SAML, "Assertion") && parent.parent() == Some(response) {
-                true => is_behind_issuer(element, parent)?,
-                false => parent == response, // whose children are read in order
-            };
-            if !in_place {
-                return Err(MessageError::MisplacedSignature(parent.quoted()));
+        let in_place = match element.local_name() {
+            "Signature" if element.namespace() == DS => match element.parent() {
+                Some(parent) if parent.is(SAML, "Assertion") && parent.parent() == Some(response) => {
+                    is_behind_issuer(element, parent)?
+                }
+                parent => parent == Some(response), // whose children are read in order
+            },
+            "Assertion" | "EncryptedAssertion" if element.namespace() == SAML => {
+                assertions += 1;
+                element.parent() == Some(response)
             }
-        } else if element.is(SAML, "Assertion") || element.is(SAML, "EncryptedAssertion") {
-            assertions += 1;
-            if parent != response {
-                return Err(MessageError::MisplacedAssertion(parent.quoted()));
-            }
+            _ => true,
+        };
+        if !in_place {
+            let place = element.parent().unwrap_or(response).quoted();
+            return Err(match element.namespace() {
+                DS => MessageError::MisplacedSignature(place),
+                _ => MessageError::MisplacedAssertion(place),
+            });
         }
     }
     if assertions > 1 {
@@ -167,15 +167,15 @@ fn is_behind_issuer(signature: Element<'_>, assertion: Element<'_>) -> Result<bo
 /// Notes every ID of an element. SAML names it `ID`, XML Signature and Encryption name it `Id`; any other spelling on
 /// their elements is what another reader could resolve (CVE-2025-66567).
 fn note_ids<'d>(element: Element<'d>, ids: &mut Vec<&'d str>) -> Result<(), MessageError> {
-    let expected = match element.namespace() {
-        SAML | SAMLP => Some("ID"),
-        DS | XENC => Some("Id"),
-        _ => None,
-    };
     for (namespace, name, value) in element.attributes() {
         if !name.eq_ignore_ascii_case("id") {
             continue;
         }
+        let expected = match element.namespace() {
+            SAML | SAMLP => Some("ID"),
+            DS | XENC => Some("Id"),
+            _ => None,
+        };
         match expected {
             Some(expected) if !namespace.is_empty() || name != expected => {
                 return Err(MessageError::AmbiguousId(element.quoted(), Quoted::new(name)));

@@ -66,6 +66,8 @@ pub struct ServiceProvider {
     entity_id: EntityId,
     acs: EndpointUrl,
     idp: IdentityProvider,
+    /// Digest of these three. A pending login is bound to it: it can be answered only under the same agreement.
+    agreement: [u8; 32],
     audiences: Vec<String>,
     clock_skew: Duration,
     pending_for: Duration,
@@ -91,7 +93,9 @@ impl ServiceProvider {
 
     /// The three facts that both sides must agree on: our name, where answers go, and whom we ask.
     pub fn new(entity_id: EntityId, acs: EndpointUrl, idp: IdentityProvider) -> Self {
+        let names = [idp.entity_id().as_ref(), entity_id.as_ref(), acs.as_ref()];
         Self {
+            agreement: sha256(names.join("\n").as_bytes()),
             audiences: audiences(&entity_id),
             entity_id,
             acs,
@@ -223,12 +227,6 @@ impl ServiceProvider {
         Ok(StartedLogin { outgoing, pending })
     }
 
-    /// What a pending login is bound to: it can be answered only under the same agreement.
-    fn agreement(&self) -> [u8; 32] {
-        let names = [self.idp.entity_id().as_ref(), self.entity_id.as_ref(), self.acs.as_ref()];
-        sha256(names.join("\n").as_bytes())
-    }
-
     // ---- judging ----
 
     /// Judges the answer to `pending`, and claims it in `replay_cache`.
@@ -262,7 +260,7 @@ impl ServiceProvider {
 
     /// What was asked, if it was asked under these settings and not too long ago.
     fn pending_is_good<'p>(&self, pending: &'p PendingLogin, now: UnixTime) -> Result<Asked<'p>, Error> {
-        if pending.agreement != self.agreement() {
+        if pending.agreement != self.agreement {
             return Err(Rejection::OtherProvider(Quoted::new(self.idp.entity_id().as_ref())).into());
         }
         pending.must_not_have_expired(now)?;
@@ -322,7 +320,7 @@ impl ServiceProvider {
         PendingLogin {
             request_id,
             relay_state,
-            agreement: self.agreement(),
+            agreement: self.agreement,
             return_to,
             begun: now,
             expires: now.plus(self.pending_for),

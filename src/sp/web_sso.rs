@@ -152,8 +152,6 @@ fn names_somebody(assertion: &Assertion, asked: Option<Asked<'_>>) -> Result<(),
     }
 }
 
-const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
-
 /// SAML Profiles 4.1.4.3: one bearer confirmation must hold in all its parts. Returns its end. If none does, the one
 /// that got furthest says why.
 fn is_confirmed(
@@ -168,7 +166,7 @@ fn is_confirmed(
     }
     let mut furthest = (0, Rejection::NoBearerConfirmation);
     let mut end = None;
-    for confirmation in assertion.confirmations.iter().filter(|found| found.method == BEARER) {
+    for confirmation in assertion.confirmations.iter().filter(|found| found.is_bearer) {
         match confirms_bearer(sp, confirmation, asked, now) {
             Ok(until) => end = end.max(Some(until)),
             Err((step, reason)) if step > furthest.0 => furthest = (step, reason),

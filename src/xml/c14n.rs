@@ -1,6 +1,7 @@
 //! Exclusive XML Canonicalization 1.0, without comments (W3C Recommendation of 18 July 2002).
 
-use super::{Attribute, Declaration, Document, Element, Kind, Node, Span, XmlError, to_u32};
+use super::{Declaration, Document, Element, Kind, Node, Span, XmlError, to_u32};
+use crate::encoding::any_byte;
 
 /// Writes the canonical form of `apex` to `out`, leaving out the element `without` (the enveloped signature, XML
 /// Signature 6.6.4) and everything in it.
@@ -15,10 +16,10 @@ pub(crate) fn canonicalize(
     apex: Element<'_>, without: Option<Element<'_>>, prefixes: &[&str], out: &mut String,
 ) -> Result<(), XmlError> {
     let document = apex.document;
-    let (rendered, open) = (Vec::new(), Vec::new());
-    let mut walk = Walk { document, apex: apex.index, prefixes, rendered, open, out };
-    let skip = without.map(|element| element.index);
     has_canonical_form(document)?;
+    out.reserve(document.text.len().min(document.canonical_limit));
+    let mut walk = Walk { document, apex: apex.index, open: None, prefixes, rendered: Vec::with_capacity(8), out };
+    let skip = without.map(|element| element.index);
     let mut index = apex.index;
     let last = document.node(index).end;
     while index < last {
@@ -42,25 +43,25 @@ pub(crate) fn canonicalize(
 struct Walk<'d, 'o> {
     document: &'d Document<'d>,
     apex: u32,
+    /// The innermost element whose end tag is still to be written.
+    open: Option<u32>,
     prefixes: &'d [&'d str],
-    /// Declarations written by the elements that are open, innermost last.
-    rendered: Vec<(Span, Span)>,
-    /// Elements that are open, each with how many declarations were rendered before it.
-    open: Vec<(u32, usize)>,
+    /// Declarations written by the elements that are open, innermost last, each with its element.
+    rendered: Vec<(u32, Span, Span)>,
     out: &'o mut String,
 }
 
 impl<'d> Walk<'d, '_> {
     /// Writes the end tags of the elements that end before node `index`.
     fn close_before(&mut self, index: u32) {
-        while let Some((open, rendered)) = self.open.last().copied() {
+        while let Some(open) = self.open {
             let element = self.document.node(open);
             if element.end > index {
                 return;
             }
             self.out.extend(["</", self.document.qname(element.prefix, element.local), ">"]);
-            self.rendered.truncate(rendered);
-            self.open.pop();
+            while self.rendered.pop_if(|(owner, ..)| *owner == open).is_some() {}
+            self.open = (open != self.apex).then_some(element.parent);
         }
     }
 
@@ -70,12 +71,18 @@ impl<'d> Walk<'d, '_> {
             return Err(XmlError::TooMuch("bytes in canonical form", document.canonical_limit));
         }
         self.out.extend(["<", document.qname(element.prefix, element.local)]);
-        self.open.push((index, self.rendered.len()));
-        self.namespaces(index, element);
-        // Canonical XML 1.0 section 2.3: by namespace URI, then by local name.
-        let mut attributes: Vec<&Attribute> = document.attributes_of(element).iter().collect();
-        attributes.sort_unstable_by_key(|a| (document.uri(a.namespace), document.str(a.local)));
-        for found in attributes {
+        let parent = self.open.replace(index).map(|parent| document.node(parent));
+        let settled = |parent: &Node| {
+            parent.namespace == element.namespace
+                && document.same(parent.prefix, element.prefix)
+                && (self.prefixes.is_empty() || element.declarations.0 == element.declarations.1)
+                && document.attributes_of(element).iter().all(|attribute| attribute.prefix.len == 0)
+        };
+        // What the parent uses is in force, and most elements use the same.
+        if !parent.is_some_and(settled) {
+            self.namespaces(index, element);
+        }
+        for found in document.attributes_of(element) {
             let name = document.qname(found.prefix, found.local);
             attribute(self.out, [" ", name], document.str(found.value));
         }
@@ -88,9 +95,9 @@ impl<'d> Walk<'d, '_> {
     fn namespaces(&mut self, index: u32, element: &'d Node) {
         let document = self.document;
         let first = self.rendered.len();
-        self.render(element.prefix, document.uri_span(element.namespace), first);
+        self.render(index, element.prefix, document.uri_span(element.namespace), first);
         for attribute in document.attributes_of(element).iter().filter(|a| a.prefix.len > 0) {
-            self.render(attribute.prefix, document.uri_span(attribute.namespace), first);
+            self.render(index, attribute.prefix, document.uri_span(attribute.namespace), first);
         }
         for prefix in self.prefixes {
             let prefix = if *prefix == "#default" { "" } else { prefix };
@@ -100,12 +107,12 @@ impl<'d> Walk<'d, '_> {
                 false => declared(document, element, prefix),
             };
             if let Some(declaration) = found {
-                self.render(declaration.prefix, declaration.uri, first);
+                self.render(index, declaration.prefix, declaration.uri, first);
             }
         }
         let new = self.rendered.get_mut(first..).unwrap_or_default();
-        new.sort_unstable_by_key(|(prefix, _)| document.str(*prefix));
-        for (prefix, uri) in new {
+        new.sort_unstable_by_key(|(_, prefix, _)| document.str(*prefix));
+        for (_, prefix, uri) in new {
             let xmlns = if prefix.len > 0 { " xmlns:" } else { " xmlns" };
             attribute(self.out, [xmlns, document.str(*prefix)], document.str(*uri));
         }
@@ -113,20 +120,20 @@ impl<'d> Walk<'d, '_> {
 
     /// Notes a declaration for output, unless it is in force already. From `first` on stand those of the element under
     /// work.
-    fn render(&mut self, prefix: Span, uri: Span, first: usize) {
+    fn render(&mut self, index: u32, prefix: Span, uri: Span, first: usize) {
         let document = self.document;
         let (name, value) = (document.str(prefix), document.str(uri));
         if name == "xml" {
             return; // section 3: never declared, always known
         }
         let mut rendered = self.rendered.iter().enumerate();
-        let known = match rendered.rfind(|(_, (known, _))| document.str(*known) == name) {
-            Some((at, (_, uri))) => at >= first || document.str(*uri) == value,
+        let known = match rendered.rfind(|(_, (_, known, _))| document.str(*known) == name) {
+            Some((at, (.., uri))) => at >= first || document.str(*uri) == value,
             // Nothing in force is the same as the empty default namespace.
             None => value.is_empty(),
         };
         if !known {
-            self.rendered.push((prefix, uri));
+            self.rendered.push((index, prefix, uri));
         }
     }
 }
@@ -157,9 +164,17 @@ pub(super) const fn reference(byte: u8) -> Option<&'static str> {
     }
 }
 
+/// As [`escape`], for bytes that [`reference`] knows; most texts hold none.
+fn escape_some(text: &str, out: &mut String, replace: impl Fn(u8) -> Option<&'static str>) {
+    match any_byte(text, |byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\t' | b'\n' | b'\r')) {
+        true => escape(text, out, replace),
+        false => out.push_str(text),
+    }
+}
+
 /// Canonical XML 1.0 section 2.3, text nodes.
 fn escape_text(text: &str, out: &mut String) {
-    escape(text, out, |byte| match byte {
+    escape_some(text, out, |byte| match byte {
         b'"' | b'\t' | b'\n' => None,
         _ => reference(byte),
     });
@@ -169,7 +184,7 @@ fn escape_text(text: &str, out: &mut String) {
 fn attribute(out: &mut String, name: [&str; 2], value: &str) {
     out.extend(name);
     out.push_str("=\"");
-    escape(value, out, |byte| if byte == b'>' { None } else { reference(byte) });
+    escape_some(value, out, |byte| if byte == b'>' { None } else { reference(byte) });
     out.push('"');
 }
 

@@ -91,7 +91,7 @@ struct Node {
     local: Span,
     /// Index into `declarations` plus [`NS_BASE`], or [`NO_NS`] or [`NS_XML`].
     namespace: u32,
-    /// Range of `Document::attributes`.
+    /// Range of `Document::attributes`, in the order of the canonical form.
     attributes: (u32, u32),
     /// Range of `Document::declarations`.
     declarations: (u32, u32),
@@ -125,6 +125,8 @@ struct Declaration {
     uri: Span,
     /// No absolute URI, so without canonical form (Namespaces in XML 1.0 errata, Canonical XML 1.0 section 1.3).
     relative: bool,
+    /// Index of the declaration before it in scope.
+    outer: Option<u32>,
 }
 
 const NO_NS: u32 = 0;
@@ -167,6 +169,10 @@ impl Document<'_> {
     fn str(&self, span: Span) -> &str {
         let buffer: &str = if span.in_scratch() { &self.scratch } else { self.text };
         buffer.get(span.range()).unwrap_or_default()
+    }
+
+    fn same(&self, one: Span, other: Span) -> bool {
+        one.len == other.len && (one.len == 0 || self.str(one) == self.str(other))
     }
 
     /// A name as written; names are never changed, so both parts lie side by side in the input.

@@ -1,6 +1,6 @@
 //! The productions `Char`, `Name` and `QName` of XML 1.0 (fifth edition) and Namespaces in XML 1.0.
 
-use crate::encoding::is_space;
+use crate::encoding::{any_byte, is_space};
 
 /// `NameStartChar` without the colon (XML 1.0 production 4).
 fn starts_name(c: char) -> bool {
@@ -21,18 +21,29 @@ fn continues_name(c: char) -> bool {
 
 /// `NCName` (Namespaces in XML production 4).
 pub(super) fn is_ncname(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars.next().is_some_and(starts_name) && chars.all(continues_name)
+    ncname_end(text, 0) == Some(text.len())
 }
 
-/// Prefix and local part of a `QName` (Namespaces in XML production 7); the prefix may be empty.
-pub(super) fn split_qname(text: &str) -> Option<(&str, &str)> {
-    let (prefix, local) = match text.split_once(':') {
-        Some((prefix, local)) if is_ncname(prefix) => (prefix, local),
-        Some(_) => return None,
-        None => ("", text),
-    };
-    is_ncname(local).then_some((prefix, local))
+/// Where the `NCName` at byte `at` ends; `None` if there is none.
+fn ncname_end(text: &str, at: usize) -> Option<usize> {
+    let in_ascii = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let rest = text.as_bytes().get(at..)?;
+    let end = rest.iter().position(|byte| !in_ascii(byte)).unwrap_or(rest.len());
+    if rest.get(end).is_some_and(|byte| !byte.is_ascii()) {
+        let rest = text.get(at..)?;
+        let end = rest.find(|c| !continues_name(c)).unwrap_or(rest.len());
+        return rest.starts_with(starts_name).then_some(at + end);
+    }
+    matches!(rest.first(), Some(b'A'..=b'Z' | b'a'..=b'z' | b'_')).then_some(at + end)
+}
+
+/// Reads the `QName` (Namespaces in XML production 7) at byte `at`: where its local part begins, and where it ends.
+pub(super) fn scan_qname(text: &str, at: usize) -> Option<(usize, usize)> {
+    let end = ncname_end(text, at)?;
+    match text.as_bytes().get(end) {
+        Some(b':') => ncname_end(text, end + 1).map(|last| (end + 1, last)),
+        _ => Some((at, end)),
+    }
 }
 
 /// `Char` (XML 1.0 production 2), for a character that a reference names.
@@ -43,13 +54,21 @@ pub(super) const fn is_char(c: char) -> bool {
 /// Where the first character stands that is no `Char`. UTF-8 has no surrogates, so control characters and U+FFFE,
 /// U+FFFF (EF BF BE, EF BF BF) are all there is to look for.
 pub(super) fn first_non_char(text: &str) -> Option<usize> {
+    // Nearly all pieces hold neither, and are done with sixteen bytes at a time.
+    let may_be = |byte| (byte < 0x20 && !is_space(byte)) || byte == 0xEF;
     let bytes = text.as_bytes();
-    bytes.iter().enumerate().position(|(at, byte)| match byte {
-        0..0x20 => !is_space(*byte),
-        0xEF => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
-        _ => false,
+    let mut pieces = bytes.chunks(PIECE).enumerate().filter(|(_, piece)| any_byte(piece, may_be));
+    pieces.find_map(|(piece, _)| {
+        let found = bytes.iter().enumerate().skip(piece * PIECE).take(PIECE);
+        let mut found = found.filter(|(at, byte)| match byte {
+            0xEF => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
+            _ => may_be(**byte),
+        });
+        found.next().map(|(at, _)| at)
     })
 }
+
+const PIECE: usize = 256;
 
 /// Whether this is an absolute URI (RFC 3986 section 4.3, with a fragment): ASCII, with a scheme, and percent signs only
 /// as escapes. Ports are numbers, and brackets, which stand around IPv6 addresses, are in no name of a namespace.

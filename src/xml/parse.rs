@@ -1,15 +1,14 @@
-//! Bytes to `Document`. The only file that names quick-xml: its reader finds where tokens begin and end; what stands in
-//! them is judged here, because the reader accepts far more than XML allows.
+//! Bytes to `Document`, in one pass: where a token ends and what may stand in it are decided together, because two
+//! readers of one tag are two parsers.
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
+use memchr::{memchr, memchr2};
 
-use super::name::{first_non_char, is_absolute_uri, is_char, is_ncname, split_qname};
+use super::name::{first_non_char, is_absolute_uri, is_char, is_ncname, scan_qname};
 use super::{
     Attribute, Declaration, Document, IN_SCRATCH, Kind, Limits, NO_NS, NOTHING, NS_BASE, NS_XML, Node, Span, XML_NS,
     XMLNS_NS, XmlError, to_u32, to_usize,
 };
-use crate::encoding::{XML_SPACE, is_space};
+use crate::encoding::{any_byte, is_space};
 
 /// Longer than any namespace in use. Names are compared with their URIs, and the canonical form may repeat a URI at
 /// each element, so this bounds what one costs.
@@ -36,32 +35,30 @@ impl<'a> Document<'a> {
         if let Some(at) = first_non_char(text) {
             return Err(XmlError::Malformed(at, "a character that XML does not allow"));
         }
-        // quick-xml would drop a second byte order mark without a word.
-        if text.starts_with(BOM) {
-            return Err(XmlError::Malformed(0, "text stands before the root element"));
-        }
         let document = Document {
             text,
             // Entra's messages have a node for each 50 bytes and an attribute for each 90.
             nodes: Vec::with_capacity(text.len() / 48 + 8),
             attributes: Vec::with_capacity(text.len() / 80 + 8),
+            declarations: Vec::with_capacity(8),
             canonical_limit: limits.bytes.saturating_mul(4),
             ..Document::default()
         };
-        let (open, scope, tag) = (Vec::new(), Vec::new(), Vec::new());
-        Parser { document, limits, open, scope, tag, at: 0, in_text: false }.run()
+        Parser { document, limits, open: None, depth: 0, innermost: None, in_scope: 0, at: 0, in_text: false }.run()
     }
 }
 
 struct Parser<'a, 'l> {
     document: Document<'a>,
     limits: &'l Limits,
-    /// Indices of the elements that are open.
-    open: Vec<u32>,
-    /// Indices of the declarations in scope, innermost last.
-    scope: Vec<u32>,
-    /// Attributes of the tag under work, whose namespaces are not resolved yet.
-    tag: Vec<Attribute>,
+    /// Index of the innermost element that is open; the others are its ancestors.
+    open: Option<u32>,
+    /// How many elements are open.
+    depth: usize,
+    /// Index of the innermost declaration in scope; each leads to the next outer one.
+    innermost: Option<u32>,
+    /// How many declarations are in scope.
+    in_scope: usize,
     /// Where the token under work begins.
     at: usize,
     /// Whether the last node is a text that the next token may continue.
@@ -71,31 +68,19 @@ struct Parser<'a, 'l> {
 impl<'a> Parser<'a, '_> {
     fn run(mut self) -> Result<Document<'a>, XmlError> {
         let text = self.document.text;
-        let mut reader = Reader::from_str(text);
-        let config = reader.config_mut();
-        config.check_end_names = false; // compared here, byte for byte
-        config.allow_unmatched_ends = true; // counted here
-        loop {
-            let event = reader.read_event().map_err(|_| self.fault("a broken tag or reference"))?;
-            let end = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
-            let token = text.get(self.at..end).ok_or_else(|| self.fault("a broken token"))?;
-            match event {
-                Event::Eof => break,
-                Event::Start(_) => self.start_tag(inside(token, "<", ">"), false)?,
-                Event::Empty(_) => self.start_tag(inside(token, "<", "/>"), true)?,
-                Event::End(_) => self.end_tag(token)?,
-                Event::Text(_) => self.text(token)?,
-                Event::GeneralRef(_) => self.reference(token)?,
-                Event::CData(_) => self.cdata(token)?,
-                Event::Comment(_) => self.comment(token)?,
-                Event::Decl(_) => self.declaration(token)?,
-                Event::PI(_) => return Err(self.fault("a processing instruction")),
-                Event::DocType(_) => return Err(XmlError::Doctype(self.at)),
-            }
-            self.at = end;
+        while let Some(rest) = text.get(self.at..).filter(|rest| !rest.is_empty()) {
+            self.at = match rest.as_bytes() {
+                [b'<', b'/', ..] => self.end_tag()?,
+                [b'<', b'!', b'-', ..] => self.comment(rest)?,
+                [b'<', b'!', b'[', ..] => self.cdata(rest)?,
+                [b'<', b'!', name @ ..] if starts_doctype(name) => return Err(XmlError::Doctype(self.at)),
+                [b'<', b'?', ..] => self.declaration(rest)?,
+                [b'<', ..] => self.start_tag()?,
+                [b'&', ..] => self.reference(rest)?,
+                _ => self.text(rest)?,
+            };
         }
-        // quick-xml reports a plain end of input inside an open element.
-        match self.open.is_empty() && !self.document.nodes.is_empty() {
+        match self.open.is_none() && !self.document.nodes.is_empty() {
             true => Ok(self.document),
             false => Err(self.fault("the root element is missing or does not end")),
         }
@@ -103,6 +88,16 @@ impl<'a> Parser<'a, '_> {
 
     fn fault(&self, rule: &'static str) -> XmlError {
         XmlError::Malformed(self.at, rule)
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.document.text.as_bytes().get(at).copied()
+    }
+
+    /// Where white space that begins at `at` ends.
+    fn after_space(&self, at: usize) -> usize {
+        let rest = self.document.text.as_bytes().get(at..).unwrap_or_default();
+        at + rest.iter().position(|byte| !is_space(*byte)).unwrap_or(rest.len())
     }
 
     fn push(&mut self, node: Node) -> Result<(), XmlError> {
@@ -114,116 +109,125 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn leaf(&mut self, kind: Kind, local: Span) -> Result<(), XmlError> {
-        match (self.open.last().copied(), kind) {
+        match (self.open, kind) {
             (Some(parent), _) => self.push(Node { kind, parent, local, ..NOTHING }),
             (None, Kind::Comment) => Ok(()), // before or after the root: no part of what we read
             (None, _) => Err(self.fault("text stands outside the root element")),
         }
     }
 
-    // ---- tags ----
+    // ---- tags; each of these returns where its token ends ----
 
-    /// `tag` is the token without its brackets.
-    fn start_tag(&mut self, tag: Option<&'a str>, empty: bool) -> Result<(), XmlError> {
+    fn start_tag(&mut self) -> Result<usize, XmlError> {
         self.in_text = false;
-        let tag = tag.ok_or_else(|| self.fault("a broken tag"))?;
-        if self.open.is_empty() && !self.document.nodes.is_empty() {
+        if self.open.is_none() && !self.document.nodes.is_empty() {
             return Err(self.fault("there is a second root element"));
         }
         let depth = usize::from(self.limits.depth);
-        if self.open.len() >= depth {
+        if self.depth >= depth {
             return Err(XmlError::TooMuch("levels", depth));
         }
-        let (name, rest) = tag.split_at_checked(tag.find(XML_SPACE).unwrap_or(tag.len())).unwrap_or((tag, ""));
-        let (prefix, local) = self.qname(name, self.at + 1)?;
-        let declarations = to_u32(self.document.declarations.len());
-        self.attributes(rest, self.at + 1 + name.len())?;
-        let declared = to_u32(self.document.declarations.len());
-        self.scope.extend(declarations..declared);
-        if self.scope.len() > self.limits.namespaces {
+        let (prefix, local, after) = self.qname(self.at + 1)?;
+        let (attributes, declarations) = (self.document.attributes.len(), self.document.declarations.len());
+        let after = self.attributes(after)?;
+        let (empty, end) = match (self.byte(after), self.byte(after + 1)) {
+            (Some(b'>'), _) => (false, after + 1),
+            (Some(b'/'), Some(b'>')) => (true, after + 2),
+            _ => return Err(self.fault("a tag does not end")),
+        };
+        let declarations = (to_u32(declarations), to_u32(self.document.declarations.len()));
+        self.in_scope += to_usize(declarations.1 - declarations.0);
+        if self.in_scope > self.limits.namespaces {
             return Err(XmlError::TooMuch("namespaces", self.limits.namespaces));
         }
         // That includes the prefix `xmlns`, which nothing declares.
-        let namespace = self.resolve(prefix, true)?;
-        let attributes = to_u32(self.document.attributes.len());
-        self.resolve_attributes(declarations)?;
-        let attributes = (attributes, to_u32(self.document.attributes.len()));
-        let declarations = (declarations, declared);
+        let namespace = match self.open.map(|parent| self.document.node(parent)) {
+            // Most elements are of their parent's vocabulary.
+            Some(parent) if declarations.0 == declarations.1 && self.document.same(parent.prefix, prefix) => {
+                parent.namespace
+            }
+            _ => self.resolve(prefix, true)?,
+        };
+        self.resolve_attributes(attributes, declarations.0)?;
+        let attributes = (to_u32(attributes), to_u32(self.document.attributes.len()));
         let index = to_u32(self.document.nodes.len());
-        let (kind, parent) = (Kind::Element, self.open.last().copied().unwrap_or(index));
-        let end = 0; // until `close` knows
-        self.push(Node { kind, parent, end, prefix, local, namespace, attributes, declarations })?;
-        self.open.push(index);
+        let (kind, parent) = (Kind::Element, self.open.unwrap_or(index));
+        // The end of the subtree is not known before `close`.
+        self.push(Node { kind, parent, end: 0, prefix, local, namespace, attributes, declarations })?;
+        self.open = Some(index);
+        self.depth += 1;
         if empty {
-            self.close();
+            self.close(index);
         }
-        Ok(())
+        Ok(end)
     }
 
-    fn end_tag(&mut self, token: &str) -> Result<(), XmlError> {
+    fn end_tag(&mut self) -> Result<usize, XmlError> {
         self.in_text = false;
-        let name = inside(token, "</", ">").map(|name| name.trim_end_matches(XML_SPACE));
-        let open = self.open.last().map(|index| self.document.node(*index));
-        if open.map(|open| self.document.qname(open.prefix, open.local)) != name || name.is_none() {
-            return Err(self.fault("an end tag does not match its start tag"));
+        let mismatch = self.fault("an end tag does not match its start tag");
+        let Some(index) = self.open else { return Err(mismatch) };
+        let open = self.document.node(index);
+        let name = self.document.qname(open.prefix, open.local);
+        let rest = self.document.text.get(self.at + 2..).unwrap_or_default();
+        let after = self.after_space(self.at + 2 + name.len());
+        match rest.starts_with(name) && self.byte(after) == Some(b'>') {
+            true => self.close(index),
+            false => return Err(mismatch),
         }
-        self.close();
-        Ok(())
+        Ok(after + 1)
     }
 
     /// Ends the innermost element, and with it the scope of its declarations.
-    fn close(&mut self) {
+    fn close(&mut self, index: u32) {
         let end = to_u32(self.document.nodes.len());
-        let Some(index) = self.open.pop() else { return };
-        if let Some(node) = self.document.nodes.get_mut(to_usize(index)) {
-            node.end = end;
-            let (first, last) = node.declarations;
-            self.scope.truncate(self.scope.len().saturating_sub(to_usize(last - first)));
+        let Some(node) = self.document.nodes.get_mut(to_usize(index)) else { return };
+        node.end = end;
+        self.open = Some(node.parent).filter(|parent| *parent != index);
+        self.depth -= 1;
+        if let [first, ..] = self.document.declarations_of(self.document.node(index)) {
+            self.innermost = first.outer;
         }
+        let (first, last) = self.document.node(index).declarations;
+        self.in_scope -= to_usize(last - first);
     }
 
-    /// Prefix and local part, where `name` begins at byte `start` of the input.
-    fn qname(&self, name: &str, start: usize) -> Result<(Span, Span), XmlError> {
-        let (prefix, local) = split_qname(name).ok_or_else(|| self.fault("a name is no QName"))?;
-        let local_start = start + name.len() - local.len();
-        Ok((Span::new(start, prefix.len()), Span::new(local_start, local.len())))
+    /// Prefix and local part of the name at byte `at`, and where it ends.
+    fn qname(&self, at: usize) -> Result<(Span, Span, usize), XmlError> {
+        let (local, end) = scan_qname(self.document.text, at).ok_or_else(|| self.fault("a name is no QName"))?;
+        Ok((Span::new(at, (local - at).saturating_sub(1)), Span::new(local, end - local), end))
     }
 
-    /// `rest` is what follows the name in a tag; it begins at byte `start` of the input.
-    fn attributes(&mut self, rest: &str, start: usize) -> Result<(), XmlError> {
-        let bytes = rest.as_bytes();
-        let declarations = self.document.declarations.len();
-        let mut at = 0;
+    /// Reads attributes from byte `at` on, and returns where something else begins. Their namespaces are not resolved
+    /// yet.
+    fn attributes(&mut self, mut at: usize) -> Result<usize, XmlError> {
+        let text = self.document.text;
+        let (attributes, declarations) = (self.document.attributes.len(), self.document.declarations.len());
         loop {
-            let spaces = count(bytes, at, is_space);
-            at += spaces;
-            if at == bytes.len() {
-                return Ok(());
+            let name = self.after_space(at);
+            if matches!(self.byte(name), None | Some(b'>' | b'/' | b'?')) {
+                return Ok(name);
             }
-            let name_end = at + count(bytes, at, |byte| byte != b'=' && !is_space(byte));
-            let equals = name_end + count(bytes, name_end, is_space);
-            let open = equals + 1 + count(bytes, equals + 1, is_space);
-            let quote = match (bytes.get(equals), bytes.get(open)) {
-                (Some(b'='), Some(quote @ (b'"' | b'\''))) if spaces > 0 => *quote,
+            let (prefix, local, end) = self.qname(name)?;
+            let equals = self.after_space(end);
+            let open = self.after_space(equals + 1);
+            let quote = match (self.byte(equals), self.byte(open)) {
+                (Some(b'='), Some(quote @ (b'"' | b'\''))) if name > at => quote,
                 _ => return Err(self.fault("an attribute is not written name=\"value\"")),
             };
-            let close = open + 1 + count(bytes, open + 1, |byte| byte != quote);
-            let (Some(name), Some(value), Some(_)) =
-                (rest.get(at..name_end), rest.get(open + 1..close), bytes.get(close))
-            else {
-                return Err(self.fault("an attribute value does not end"));
-            };
-            let (prefix, local) = self.qname(name, start + at)?;
-            let value = self.attribute_value(value, start + open + 1)?;
+            let value = text.get(open + 1..).unwrap_or_default();
+            let length =
+                memchr(quote, value.as_bytes()).ok_or_else(|| self.fault("an attribute value does not end"))?;
+            let value = self.attribute_value(value.get(..length).unwrap_or_default(), open + 1)?;
             match (self.document.str(prefix), self.document.str(local)) {
                 ("", "xmlns") => self.declare(Span::default(), value)?,
                 ("xmlns", _) => self.declare(local, value)?,
-                _ => self.tag.push(Attribute { prefix, local, namespace: NO_NS, value }),
+                _ => self.document.attributes.push(Attribute { prefix, local, namespace: NO_NS, value }),
             }
-            if self.tag.len() + self.document.declarations.len() - declarations > self.limits.attributes {
+            let (all, declared) = (self.document.attributes.len(), self.document.declarations.len());
+            if all - attributes + declared - declarations > self.limits.attributes {
                 return Err(XmlError::TooMuch("attributes", self.limits.attributes));
             }
-            at = close + 1;
+            at = open + 1 + length + 1;
         }
     }
 
@@ -244,7 +248,9 @@ impl<'a> Parser<'a, '_> {
             return Err(XmlError::TooMuch("bytes in a namespace URI", MAX_URI));
         }
         let relative = !value.is_empty() && !is_absolute_uri(value);
-        self.document.declarations.push(Declaration { prefix, uri, relative });
+        let index = to_u32(self.document.declarations.len());
+        self.document.declarations.push(Declaration { prefix, uri, relative, outer: self.innermost });
+        self.innermost = Some(index);
         Ok(())
     }
 
@@ -256,9 +262,10 @@ impl<'a> Parser<'a, '_> {
             "" if !default => return Ok(NO_NS),
             _ => {}
         }
-        let declared = self.scope.iter().rev().find_map(|index| {
-            let found = self.document.declarations.get(to_usize(*index))?;
-            (self.document.str(found.prefix) == name).then_some((*index, found.uri.len))
+        let outer = |index: &u32| self.document.declarations.get(to_usize(*index))?.outer;
+        let declared = std::iter::successors(self.innermost, outer).find_map(|index| {
+            let found = self.document.declarations.get(to_usize(index))?;
+            (self.document.str(found.prefix) == name).then_some((index, found.uri.len))
         });
         match declared {
             Some((index, 1..)) => Ok(index + NS_BASE),
@@ -267,21 +274,22 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// Resolves the attributes of the tag under work, and demands that each name and each declared prefix is unique
+    /// Resolves the attributes of the tag under work, brings them into the order of the canonical form (by namespace URI,
+    /// then by local name: Canonical XML 1.0 section 2.3), and demands that each name and each declared prefix is unique
     /// (XML 1.0 section 3.1, Namespaces in XML section 6.3).
-    fn resolve_attributes(&mut self, declarations: u32) -> Result<(), XmlError> {
-        let mut tag = std::mem::take(&mut self.tag);
-        for attribute in &mut tag {
+    fn resolve_attributes(&mut self, attributes: usize, declarations: u32) -> Result<(), XmlError> {
+        let mut all = std::mem::take(&mut self.document.attributes);
+        let tag = all.get_mut(attributes..).unwrap_or_default();
+        for attribute in tag.iter_mut().filter(|attribute| attribute.prefix.len > 0) {
             attribute.namespace = self.resolve(attribute.prefix, false)?;
         }
         let document = &mut self.document;
-        let key = |a: &Attribute| (document.str(a.local), document.uri(a.namespace));
+        let key = |a: &Attribute| (document.uri(a.namespace), document.str(a.local));
         tag.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
         let declared = document.declarations.get(to_usize(declarations)..).unwrap_or_default();
         let twice = has_pair(declared, |a, b| document.str(a.prefix) == document.str(b.prefix))
             || tag.iter().zip(tag.iter().skip(1)).any(|(a, b)| key(a) == key(b));
-        document.attributes.append(&mut tag);
-        self.tag = tag; // empty again, for the next
+        document.attributes = all;
         match twice {
             true => Err(self.fault("an attribute stands twice")),
             false => Ok(()),
@@ -292,11 +300,11 @@ impl<'a> Parser<'a, '_> {
 
     /// XML 1.0 sections 2.11 and 3.3.3: references are replaced, white space becomes spaces.
     fn attribute_value(&mut self, raw: &str, at: usize) -> Result<Span, XmlError> {
+        if !any_byte(raw, |byte| matches!(byte, b'<' | b'&' | b'\t' | b'\n' | b'\r')) {
+            return Ok(Span::new(at, raw.len()));
+        }
         if raw.contains('<') {
             return Err(self.fault("< stands in an attribute value"));
-        }
-        if !raw.bytes().any(|byte| matches!(byte, b'&' | b'\t' | b'\n' | b'\r')) {
-            return Ok(Span::new(at, raw.len()));
         }
         let start = self.document.scratch.len();
         let mut rest = raw;
@@ -344,33 +352,40 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    fn text(&mut self, token: &'a str) -> Result<(), XmlError> {
-        if token.is_empty() || (self.open.is_empty() && token.bytes().all(is_space)) {
-            return Ok(());
+    fn text(&mut self, rest: &'a str) -> Result<usize, XmlError> {
+        let length = memchr2(b'<', b'&', rest.as_bytes()).unwrap_or(rest.len());
+        let text = rest.get(..length).unwrap_or_default();
+        let end = self.at + length;
+        if self.open.is_none() && text.bytes().all(is_space) {
+            return Ok(end);
         }
-        if token.contains("]]>") {
+        let plain = !any_byte(text, |byte| matches!(byte, b']' | b'\r'));
+        if !plain && text.contains("]]>") {
             return Err(self.fault("]]> stands in text"));
         }
-        self.character_data(token, self.at)
+        self.character_data(text, self.at, plain).map(|()| end)
     }
 
-    fn reference(&mut self, token: &str) -> Result<(), XmlError> {
-        let character = self.referenced(inside(token, "&", ";").unwrap_or_default())?;
-        self.text_in_scratch(|scratch| scratch.push(character))
+    fn reference(&mut self, rest: &str) -> Result<usize, XmlError> {
+        let length = memchr(b';', rest.as_bytes()).ok_or_else(|| self.fault("a reference does not end"))?;
+        let character = self.referenced(rest.get(1..length).unwrap_or_default())?;
+        self.text_in_scratch(|scratch| scratch.push(character)).map(|()| self.at + length + 1)
     }
 
-    fn cdata(&mut self, token: &'a str) -> Result<(), XmlError> {
-        let content = inside(token, "<![CDATA[", "]]>");
-        let content = content.ok_or_else(|| self.fault("a broken CDATA section"))?;
-        if content.is_empty() && !self.open.is_empty() {
-            return Ok(()); // is in no tree: neither in ours nor in the canonical form
+    fn cdata(&mut self, rest: &'a str) -> Result<usize, XmlError> {
+        let content = rest.strip_prefix(CDATA).and_then(|rest| rest.split_once("]]>"));
+        let (content, _) = content.ok_or_else(|| self.fault("a broken CDATA section"))?;
+        let (start, end) = (self.at + CDATA.len(), self.at + CDATA.len() + content.len() + "]]>".len());
+        if content.is_empty() && self.open.is_some() {
+            return Ok(end); // is in no tree: neither in ours nor in the canonical form
         }
-        self.character_data(content, self.at + "<![CDATA[".len())
+        self.character_data(content, start, false).map(|()| end)
     }
 
-    /// Text as written, from byte `at` of the input on; only its line ends are normalized.
-    fn character_data(&mut self, text: &'a str, at: usize) -> Result<(), XmlError> {
-        if self.in_text || text.contains('\r') {
+    /// Text as written, from byte `at` of the input on; only its line ends are normalized, and it has none if it is
+    /// `plain`.
+    fn character_data(&mut self, text: &'a str, at: usize, plain: bool) -> Result<(), XmlError> {
+        if self.in_text || (!plain && text.contains('\r')) {
             return self.text_in_scratch(|scratch| push_lines(scratch, text));
         }
         self.in_text = true;
@@ -399,25 +414,30 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    fn comment(&mut self, token: &str) -> Result<(), XmlError> {
+    /// XML 1.0 production 15: it ends at the first `--`, which `>` must follow.
+    fn comment(&mut self, rest: &str) -> Result<usize, XmlError> {
         self.in_text = false;
-        match inside(token, "<!--", "-->") {
-            Some(content) if !content.contains("--") && !content.ends_with('-') => {
-                self.leaf(Kind::Comment, Span::new(self.at + 4, content.len()))
+        let content = rest.strip_prefix("<!--").and_then(|rest| rest.split_once("--"));
+        match content {
+            Some((content, after)) if after.starts_with('>') => {
+                let start = self.at + "<!--".len();
+                self.leaf(Kind::Comment, Span::new(start, content.len()))?;
+                Ok(start + content.len() + "-->".len())
             }
             _ => Err(self.fault("a broken comment")),
         }
     }
 
     /// XML 1.0 production 23; only at the very start, only version 1.0, only UTF-8.
-    fn declaration(&mut self, token: &'a str) -> Result<(), XmlError> {
-        let content = inside(token, "<?xml", "?>").filter(|_| self.at == 0);
-        let content = content.ok_or_else(|| self.fault("a misplaced XML declaration"))?;
-        self.attributes(content, "<?xml".len())?;
+    fn declaration(&mut self, rest: &str) -> Result<usize, XmlError> {
+        if self.at > 0 || !rest.starts_with("<?xml") {
+            return Err(self.fault("a processing instruction"));
+        }
+        let end = self.attributes("<?xml".len())?;
         let mut seen = 0;
-        for Attribute { prefix, local, value, .. } in std::mem::take(&mut self.tag) {
+        for Attribute { prefix, local, value, .. } in &self.document.attributes {
             // In this order, each at most once.
-            let place = match (self.document.qname(prefix, local), self.document.str(value)) {
+            let place = match (self.document.qname(*prefix, *local), self.document.str(*value)) {
                 _ if value.in_scratch() => 0, // no reference stands for any of this
                 ("version", "1.0") => 1,
                 ("encoding", name) if name.eq_ignore_ascii_case("utf-8") => 2,
@@ -430,16 +450,20 @@ impl<'a> Parser<'a, '_> {
             }
             seen = place;
         }
-        match seen > 0 && self.document.declarations.is_empty() {
-            true => Ok(()),
+        self.document.attributes.clear();
+        let ends = (self.byte(end), self.byte(end + 1)) == (Some(b'?'), Some(b'>'));
+        match ends && seen > 0 && self.document.declarations.is_empty() {
+            true => Ok(end + 2),
             false => Err(self.fault("a broken XML declaration")),
         }
     }
 }
 
-/// What stands between the brackets of a token.
-fn inside<'t>(token: &'t str, open: &str, close: &str) -> Option<&'t str> {
-    token.strip_prefix(open)?.strip_suffix(close)
+const CDATA: &str = "<![CDATA[";
+
+/// In any case: `<!doctype` is no XML either, but the error should say what it is.
+fn starts_doctype(name: &[u8]) -> bool {
+    name.get(..7).is_some_and(|name| name.eq_ignore_ascii_case(b"DOCTYPE"))
 }
 
 /// Copies text with its line ends normalized (XML 1.0 section 2.11).
@@ -450,12 +474,6 @@ fn push_lines(out: &mut String, text: &str) {
         rest = after.strip_prefix('\n').unwrap_or(after);
     }
     out.push_str(rest);
-}
-
-/// How many bytes from `at` on satisfy `test`.
-fn count(bytes: &[u8], at: usize, test: impl Fn(u8) -> bool) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    rest.iter().position(|byte| !test(*byte)).unwrap_or(rest.len())
 }
 
 /// Whether any two are the same. Pairwise, which is fastest for the few that limits allow.

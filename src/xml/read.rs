@@ -1,6 +1,6 @@
 //! Reading a `Document`: elements, their attributes, and children in the order of a schema.
 
-use super::{Document, Kind, NO_NS, Node, XmlError};
+use super::{Document, Kind, NO_NS, Node, XmlError, to_usize};
 use crate::encoding::{Quoted, is_space};
 
 /// One element of a document.
@@ -48,6 +48,13 @@ impl<'d> Element<'d> {
         (self.index..self.node.end)
             .map(move |index| Self::new(self.document, index))
             .filter(|element| element.node.kind == Kind::Element)
+    }
+
+    /// How many nodes are inside, and about how many bytes they were written in: enough to make room for what is read.
+    pub(crate) fn extent(self) -> (usize, usize) {
+        let last = self.document.node(self.node.end.saturating_sub(1)).local.range();
+        let bytes = last.end.saturating_sub(self.node.local.range().start);
+        (to_usize(self.node.end.saturating_sub(self.index + 1)), bytes)
     }
 
     fn child_nodes(self) -> impl Iterator<Item = Self> {

@@ -48,7 +48,7 @@ fn a_redirect_carries_the_message_and_keeps_the_query_of_the_endpoint() {
     let mut parts = pairs(query.as_bytes());
     let (name, value) = parts.next().expect("a parameter");
     assert_eq!(name, b"SAMLRequest");
-    let packed = base64_decode(&percent_decode(value).expect("text"), 1000).expect("base64");
+    let packed = base64_decode(percent_decode(value).expect("text"), 1000).expect("base64");
     assert_eq!(inflate(&packed, 1000).as_deref(), Ok(b"<a/>".as_slice()));
     assert!(query.ends_with("&RelayState=r%2B1&login_hint=a%20b%26c"));
 }

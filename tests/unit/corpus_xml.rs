@@ -44,7 +44,7 @@ impl Vector {
         let bytes = self.read("/file");
         match self.text("/encoding") {
             Some("xml") => bytes,
-            _ => base64_decode(&String::from_utf8(bytes).expect("base64"), 1 << 20).expect("base64"),
+            _ => base64_decode(String::from_utf8(bytes).expect("base64"), 1 << 20).expect("base64"),
         }
     }
 }
