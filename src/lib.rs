@@ -108,10 +108,10 @@ mod xml;
 pub mod danger;
 pub mod entra;
 pub mod error;
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing;
 pub mod http;
+#[cfg(any(fuzzing, feature = "testing"))]
+#[doc(hidden)]
+pub mod inside;
 pub mod manual;
 pub mod mapping;
 pub mod saml;

@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["error", "mapping"],
     &["sp"],
     &["danger", "http"],
-    &["fuzzing", "testing"],
+    &["inside", "testing"],
 ];
 
 /// A name that only one file may say, because it is the seam to somebody else's code.

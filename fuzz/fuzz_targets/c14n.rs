@@ -2,7 +2,7 @@
 //! listed.
 #![no_main]
 
-use entra_sso::fuzzing::canonical;
+use entra_sso::inside::canonical;
 use libfuzzer_sys::fuzz_target;
 
 const LISTS: &[&[&str]] =

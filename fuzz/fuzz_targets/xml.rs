@@ -2,7 +2,7 @@
 //! their tree of the input.
 #![no_main]
 
-use entra_sso::fuzzing::canonical;
+use entra_sso::inside::canonical;
 use libfuzzer_sys::fuzz_target;
 use roxmltree::{Document, Node};
 

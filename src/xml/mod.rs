@@ -28,8 +28,8 @@ pub(crate) struct Limits {
     pub(crate) depth: u16,
     /// Elements, texts and comments.
     pub(crate) nodes: usize,
-    /// Of one element; SAML's `AuthnRequest` has at most 12. The duplicate check is pairwise, so this also bounds its
-    /// cost (RUSTSEC-2026-0194 was a quadratic one).
+    /// Of one element; SAML's `AuthnRequest` has at most 12. Duplicate checks elsewhere were quadratic
+    /// (RUSTSEC-2026-0194).
     pub(crate) attributes: usize,
     /// Declarations in scope at once. WS-Federation metadata of Entra has six; lookups scan the scope, so this bounds
     /// their cost (RUSTSEC-2026-0195).
@@ -171,8 +171,14 @@ impl Document<'_> {
         buffer.get(span.range()).unwrap_or_default()
     }
 
+    /// The bytes of a name, which is never in the side buffer.
+    fn name(&self, span: Span) -> &[u8] {
+        self.text.as_bytes().get(span.range()).unwrap_or_default()
+    }
+
+    /// Whether two names are the same.
     fn same(&self, one: Span, other: Span) -> bool {
-        one.len == other.len && (one.len == 0 || self.str(one) == self.str(other))
+        one.len == other.len && (one.len == 0 || self.name(one) == self.name(other))
     }
 
     /// A name as written; names are never changed, so both parts lie side by side in the input.

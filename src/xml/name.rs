@@ -24,9 +24,21 @@ pub(super) fn is_ncname(text: &str) -> bool {
     ncname_end(text, 0) == Some(text.len())
 }
 
+/// `NameChar` without the colon, of the characters in ASCII.
+#[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "the compiler evaluates it, and would refuse")]
+static ASCII_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = matches!(byte as u8, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    table
+};
+
 /// Where the `NCName` at byte `at` ends; `None` if there is none.
 fn ncname_end(text: &str, at: usize) -> Option<usize> {
-    let in_ascii = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let in_ascii = |byte: &u8| ASCII_NAME.get(usize::from(*byte)) == Some(&true);
     let rest = text.as_bytes().get(at..)?;
     let end = rest.iter().position(|byte| !in_ascii(byte)).unwrap_or(rest.len());
     if rest.get(end).is_some_and(|byte| !byte.is_ascii()) {

@@ -1,6 +1,8 @@
 //! Bytes to `Document`, in one pass: where a token ends and what may stand in it are decided together, because two
 //! readers of one tag are two parsers.
 
+use std::cmp::Ordering;
+
 use memchr::{memchr, memchr2};
 
 use super::name::{first_non_char, is_absolute_uri, is_char, is_ncname, scan_qname};
@@ -136,9 +138,8 @@ impl<'a> Parser<'a, '_> {
             _ => return Err(self.fault("a tag does not end")),
         };
         let declarations = (to_u32(declarations), to_u32(self.document.declarations.len()));
-        self.in_scope += to_usize(declarations.1 - declarations.0);
-        if self.in_scope > self.limits.namespaces {
-            return Err(XmlError::TooMuch("namespaces", self.limits.namespaces));
+        if declarations.0 < declarations.1 {
+            self.enter_scope(declarations.0)?;
         }
         // That includes the prefix `xmlns`, which nothing declares.
         let namespace = match self.open.map(|parent| self.document.node(parent)) {
@@ -148,7 +149,9 @@ impl<'a> Parser<'a, '_> {
             }
             _ => self.resolve(prefix, true)?,
         };
-        self.resolve_attributes(attributes, declarations.0)?;
+        if attributes < self.document.attributes.len() {
+            self.resolve_attributes(attributes)?;
+        }
         let attributes = (to_u32(attributes), to_u32(self.document.attributes.len()));
         let index = to_u32(self.document.nodes.len());
         let (kind, parent) = (Kind::Element, self.open.unwrap_or(index));
@@ -164,15 +167,13 @@ impl<'a> Parser<'a, '_> {
 
     fn end_tag(&mut self) -> Result<usize, XmlError> {
         self.in_text = false;
-        let mismatch = self.fault("an end tag does not match its start tag");
-        let Some(index) = self.open else { return Err(mismatch) };
-        let open = self.document.node(index);
-        let name = self.document.qname(open.prefix, open.local);
+        let open = self.open.map(|index| (index, self.document.node(index)));
+        let name = open.map_or("", |(_, open)| self.document.qname(open.prefix, open.local));
         let rest = self.document.text.get(self.at + 2..).unwrap_or_default();
         let after = self.after_space(self.at + 2 + name.len());
-        match rest.starts_with(name) && self.byte(after) == Some(b'>') {
-            true => self.close(index),
-            false => return Err(mismatch),
+        match open {
+            Some((index, _)) if rest.starts_with(name) && self.byte(after) == Some(b'>') => self.close(index),
+            _ => return Err(self.fault("an end tag does not match its start tag")),
         }
         Ok(after + 1)
     }
@@ -248,48 +249,72 @@ impl<'a> Parser<'a, '_> {
             return Err(XmlError::TooMuch("bytes in a namespace URI", MAX_URI));
         }
         let relative = !value.is_empty() && !is_absolute_uri(value);
-        let index = to_u32(self.document.declarations.len());
-        self.document.declarations.push(Declaration { prefix, uri, relative, outer: self.innermost });
-        self.innermost = Some(index);
+        self.document.declarations.push(Declaration { prefix, uri, relative, outer: None });
         Ok(())
     }
 
     /// The namespace of a name; only elements take the default one.
     fn resolve(&self, prefix: Span, default: bool) -> Result<u32, XmlError> {
-        let name = self.document.str(prefix);
-        match name {
-            "xml" => return Ok(NS_XML),
-            "" if !default => return Ok(NO_NS),
+        let document = &self.document;
+        match document.name(prefix) {
+            b"xml" => return Ok(NS_XML),
+            b"" if !default => return Ok(NO_NS),
             _ => {}
         }
-        let outer = |index: &u32| self.document.declarations.get(to_usize(*index))?.outer;
-        let declared = std::iter::successors(self.innermost, outer).find_map(|index| {
-            let found = self.document.declarations.get(to_usize(index))?;
-            (self.document.str(found.prefix) == name).then_some((index, found.uri.len))
-        });
-        match declared {
-            Some((index, 1..)) => Ok(index + NS_BASE),
-            None if !name.is_empty() => Err(self.fault("a prefix is not declared")),
-            _ => Ok(NO_NS), // the default namespace is not declared, or undeclared
+        let mut next = self.innermost;
+        while let Some((index, found)) = next.and_then(|at| Some((at, document.declarations.get(to_usize(at))?))) {
+            match document.same(found.prefix, prefix) {
+                true if found.uri.len > 0 => return Ok(index + NS_BASE),
+                true => return Ok(NO_NS), // the default namespace is undeclared
+                false => next = found.outer,
+            }
+        }
+        match prefix.len {
+            0 => Ok(NO_NS),
+            _ => Err(self.fault("a prefix is not declared")),
         }
     }
 
-    /// Resolves the attributes of the tag under work, brings them into the order of the canonical form (by namespace URI,
-    /// then by local name: Canonical XML 1.0 section 2.3), and demands that each name and each declared prefix is unique
-    /// (XML 1.0 section 3.1, Namespaces in XML section 6.3).
-    fn resolve_attributes(&mut self, attributes: usize, declarations: u32) -> Result<(), XmlError> {
+    /// Brings the declarations of the tag under work into scope, from index `first` on. Each prefix must be unique.
+    fn enter_scope(&mut self, first: u32) -> Result<(), XmlError> {
+        let mut all = std::mem::take(&mut self.document.declarations);
+        let tag = all.get_mut(to_usize(first)..).unwrap_or_default();
+        tag.sort_unstable_by_key(|declaration| self.document.name(declaration.prefix));
+        let twice = tag.iter().zip(tag.iter().skip(1)).any(|(a, b)| self.document.same(a.prefix, b.prefix));
+        for (index, declaration) in (first..).zip(tag) {
+            declaration.outer = self.innermost.replace(index);
+            self.in_scope += 1;
+        }
+        self.document.declarations = all;
+        match twice {
+            true => Err(self.fault("an attribute stands twice")),
+            false if self.in_scope > self.limits.namespaces => {
+                Err(XmlError::TooMuch("namespaces", self.limits.namespaces))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Resolves the attributes of the tag under work, from index `first` on, and brings them into the order of the
+    /// canonical form: by namespace URI, then by local name (Canonical XML 1.0 section 2.3). Each expanded name must be
+    /// unique (XML 1.0 section 3.1, Namespaces in XML section 6.3).
+    fn resolve_attributes(&mut self, first: usize) -> Result<(), XmlError> {
         let mut all = std::mem::take(&mut self.document.attributes);
-        let tag = all.get_mut(attributes..).unwrap_or_default();
+        let tag = all.get_mut(first..).unwrap_or_default();
         for attribute in tag.iter_mut().filter(|attribute| attribute.prefix.len > 0) {
             attribute.namespace = self.resolve(attribute.prefix, false)?;
         }
-        let document = &mut self.document;
-        let key = |a: &Attribute| (document.uri(a.namespace), document.str(a.local));
-        tag.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
-        let declared = document.declarations.get(to_usize(declarations)..).unwrap_or_default();
-        let twice = has_pair(declared, |a, b| document.str(a.prefix) == document.str(b.prefix))
-            || tag.iter().zip(tag.iter().skip(1)).any(|(a, b)| key(a) == key(b));
-        document.attributes = all;
+        let document = &self.document;
+        let order = |a: &Attribute, b: &Attribute| {
+            let namespaces = match a.namespace == b.namespace {
+                true => Ordering::Equal,
+                false => document.uri(a.namespace).cmp(document.uri(b.namespace)),
+            };
+            namespaces.then_with(|| document.name(a.local).cmp(document.name(b.local)))
+        };
+        tag.sort_unstable_by(order);
+        let twice = tag.iter().zip(tag.iter().skip(1)).any(|(a, b)| order(a, b) == Ordering::Equal);
+        self.document.attributes = all;
         match twice {
             true => Err(self.fault("an attribute stands twice")),
             false => Ok(()),
@@ -474,9 +499,4 @@ fn push_lines(out: &mut String, text: &str) {
         rest = after.strip_prefix('\n').unwrap_or(after);
     }
     out.push_str(rest);
-}
-
-/// Whether any two are the same. Pairwise, which is fastest for the few that limits allow.
-fn has_pair<T>(items: &[T], same: impl Fn(&T, &T) -> bool) -> bool {
-    items.iter().enumerate().any(|(at, a)| items.iter().skip(at + 1).any(|b| same(a, b)))
 }
