@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use entra_sso::error::MetadataError;
 use entra_sso::http::{HttpResponse, Outcome, Routes};
 use entra_sso::saml::{Binding, Comparison, Outgoing};
 use entra_sso::sp::{CookieKey, UnclaimedLogin, Unsolicited};
 use entra_sso::testing::{ADA, ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse, TestSigning};
 use entra_sso::{
-    AuthnRequest, Error, Login, MemoryReplayCache, PendingLogin, PostedResponse, ReturnTo, ServiceProvider,
-    SystemRandom, UnixTime, entra,
+    AuthnRequest, Error, IdentityProvider, Login, MemoryReplayCache, MetadataTrust, PendingLogin, PostedResponse,
+    ReturnTo, ServiceProvider, SystemRandom, UnixTime, entra,
 };
 
 #[path = "support/request.rs"]
@@ -204,8 +205,7 @@ fn an_expired_certificate_is_refused_unless_that_is_allowed_by_name() {
     let expired = |allowed: bool| {
         let known = idp().identity_provider(NOW).expect("metadata");
         let sso = known.sso_url(Binding::Redirect).expect("an endpoint").clone();
-        let pinned =
-            entra_sso::IdentityProvider::pinned(known.entity_id().clone(), sso, TestKey::Expired.certificate());
+        let pinned = IdentityProvider::pinned(known.entity_id().clone(), sso, TestKey::Expired.certificate());
         let pinned = if allowed { pinned.danger_allow_expired_certificates() } else { pinned };
         let sp = ServiceProvider::at(&"https://app.example/saml".parse().expect("a URL"), pinned);
         judge_by(&sp, &AuthnRequest::new(), |answer| answer).map(|_| ())
@@ -343,6 +343,15 @@ fn requests_are_signed_where_that_is_asked_for() {
     assert!(received.xml.contains("</saml:Issuer><ds:Signature "), "{}", received.xml);
     let wrong = super_key_mismatch();
     assert_eq!(wrong.map(|_| ()).map_err(|error| error.code()), Err("config.key_mismatch"));
+}
+
+#[test]
+fn scoping_lists_providers_only_if_there_are_some() {
+    let provider: entra_sso::EntityId = "urn:idp".parse().expect("a name");
+    let xml = |idps| start(&sp(), &AuthnRequest::new().scoping(Some(2), idps, Vec::new())).1.xml;
+    assert!(xml(Vec::new()).contains("<samlp:Scoping ProxyCount=\"2\"/>"));
+    let listed = xml(vec![provider]);
+    assert!(listed.contains("<samlp:IDPList><samlp:IDPEntry ProviderID=\"urn:idp\"/></samlp:IDPList>"), "{listed}");
 }
 
 fn super_key_mismatch() -> Result<ServiceProvider, Error> {
@@ -728,4 +737,67 @@ fn the_oldest_of_many_logins_is_the_one_that_goes() {
     let oldest = all[3].split('=').next().expect("a name");
     assert_eq!(removed.len(), 1, "{removed:?}");
     assert!(removed[0].starts_with(oldest), "{removed:?}");
+}
+
+#[test]
+fn what_was_signed_may_be_four_times_as_long_as_the_message() {
+    // In canonical form each of these has four bytes (Canonical XML 1.0 section 2.3).
+    let long = format!("<AttributeValue>Ada{}<", ">".repeat(100_000));
+    let verdict = judge(|answer| answer.replace_before_signing("<AttributeValue>Ada<", &long));
+    assert_eq!(verdict.map(|_| ()), Ok(()));
+}
+
+fn describe(name: &str, inside: &str) -> String {
+    format!(
+        "<{name} entityID='urn:idp' xmlns='urn:oasis:names:tc:SAML:2.0:metadata' \
+         xmlns:ds='http://www.w3.org/2000/09/xmldsig#'>{inside}</{name}>"
+    )
+}
+
+fn role(keys: &[&str]) -> String {
+    let key = |text: &&str| {
+        format!(
+            "<KeyDescriptor><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{text}</ds:X509Certificate></ds:X509Data>\
+             </ds:KeyInfo></KeyDescriptor>"
+        )
+    };
+    format!(
+        "<IDPSSODescriptor protocolSupportEnumeration='urn:oasis:names:tc:SAML:2.0:protocol'>{}\
+         <SingleSignOnService Binding='urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect' \
+         Location='https://idp.example/'/></IDPSSODescriptor>",
+        keys.iter().map(key).collect::<String>()
+    )
+}
+
+fn import(metadata: &str) -> Result<IdentityProvider, MetadataError> {
+    IdentityProvider::from_metadata(metadata.as_bytes(), MetadataTrust::ConfiguredByAdmin, NOW)
+}
+
+#[test]
+fn an_entity_of_another_namespace_is_no_metadata() {
+    let foreign = describe("EntityDescriptor", &role(&[])).replace("SAML:2.0:metadata", "SAML:2.0:data");
+    assert_eq!(import(&foreign).map_err(|error| error.code()).map(|_| ()), Err("saml.metadata_unexpected_document"));
+}
+
+#[test]
+fn of_several_providers_none_is_taken_and_their_number_is_told() {
+    let key = TestKey::Idp.certificate();
+    let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, key.der());
+    let entity = describe("EntityDescriptor", &role(&[&key]));
+    let three = describe("EntitiesDescriptor", &entity.repeat(3)).replacen(" entityID='urn:idp'", "", 1);
+    let error = import(&three).expect_err("several");
+    assert!(matches!(error, MetadataError::SeveralEntities(3)), "{error}");
+}
+
+#[test]
+fn a_provider_has_32_keys_at_most_and_the_same_one_counts_once() {
+    let key = TestKey::Idp.certificate();
+    let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, key.der());
+    let with = |good: usize, broken: usize| {
+        let keys = [vec!["AAAA"; broken], vec![key.as_str(); good]].concat();
+        import(&describe("EntityDescriptor", &role(&keys))).map_err(|error| error.code())
+    };
+    assert!(with(40, 0).is_ok());
+    assert!(with(1, 31).is_ok());
+    assert_eq!(with(1, 32).map(|_| ()), Err("saml.xml_too_large"));
 }

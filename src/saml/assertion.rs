@@ -58,13 +58,10 @@ pub struct AuthnStatement {
     pub context_class: Option<String>,
 }
 
-/// Canonical octets are longer than what was sent: `<a/>` becomes `<a></a>`, `>` becomes `&gt;`.
-const OCTETS: Limits = Limits { bytes: 4 * Limits::MESSAGE.bytes, ..Limits::MESSAGE };
-
 impl Assertion {
     /// Reads the assertion that was signed, or the one in the response that was.
     pub(crate) fn from_signed(signed: &Signed) -> Result<Self, MessageError> {
-        let document = Document::parse_str(signed.octets(), &OCTETS)?;
+        let document = Document::parse_str(signed.octets(), &Limits::MESSAGE.of_octets())?;
         let root = document.root();
         if root.is(SAML, "Assertion") {
             return Self::read(root);

@@ -108,9 +108,6 @@ texts! {
 /// More than any identity provider publishes; Entra has three at most.
 const MAX_KEYS: usize = 32;
 
-/// Canonical metadata can be longer than what was read.
-const OCTETS: Limits = Limits { bytes: 4 * Limits::METADATA.bytes, ..Limits::METADATA };
-
 impl IdentityProvider {
     /// One key and one endpoint (by HTTP-Redirect), set by hand.
     #[must_use]
@@ -157,7 +154,7 @@ impl IdentityProvider {
             let policy = Policy { now, skew: Duration::ZERO, leniency: Leniency::default() };
             signed = verify(document.root(), &TrustedKeys::one(certificate.clone()), &policy)?;
             // From here on what was signed, and nothing else.
-            document = Document::parse_str(signed.octets(), &OCTETS)?;
+            document = Document::parse_str(signed.octets(), &Limits::METADATA.of_octets())?;
         }
         let entity = find_entity(document.root(), wanted)?;
         // SAML Metadata 2.3.1: the earliest validUntil on the way down holds.

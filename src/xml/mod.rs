@@ -45,6 +45,12 @@ impl Limits {
     /// For metadata, which an administrator or a trusted host supplies. A federation's aggregate of a thousand
     /// providers at Entra's 20 kB is 20 MB.
     pub(crate) const METADATA: Self = Self { bytes: 32 << 20, nodes: 2 << 20, ..Self::MESSAGE };
+
+    /// For the canonical form of what these let pass. It can be longer than what was read: `<a/>` becomes `<a></a>`, `>`
+    /// becomes `&gt;`.
+    pub(crate) const fn of_octets(self) -> Self {
+        Self { bytes: 4 * self.bytes, ..self }
+    }
 }
 
 /// Where in the input a text lies, or in the side buffer for text that had to be changed.

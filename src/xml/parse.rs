@@ -43,7 +43,7 @@ impl<'a> Document<'a> {
             nodes: Vec::with_capacity(text.len() / 48 + 8),
             attributes: Vec::with_capacity(text.len() / 80 + 8),
             declarations: Vec::with_capacity(8),
-            canonical_limit: limits.bytes.saturating_mul(4),
+            canonical_limit: limits.of_octets().bytes,
             ..Document::default()
         };
         Parser { document, limits, open: None, depth: 0, innermost: None, in_scope: 0, at: 0, in_text: false }.run()

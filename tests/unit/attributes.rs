@@ -18,4 +18,6 @@ fn attributes_keep_order_and_repeat() {
     assert_eq!(attributes.single("none"), None);
     assert_eq!(attributes.iter().map(|a| a.values().len()).collect::<Vec<_>>(), [2, 1, 1]);
     assert_eq!(format!("{attributes:?}"), r#"["role", "mail", "role"]"#);
+    assert_eq!(format!("{:?}", attributes.iter().next()), r#"Some(Attribute("role"))"#);
+    assert_eq!(format!("{:?}", NameId::new("ada", Some("f"))), r#"NameId { format: Some("f"), .. }"#);
 }

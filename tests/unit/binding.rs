@@ -37,6 +37,10 @@ fn a_form_is_read_once_and_strictly() {
     assert_eq!(form(&long).map(|_| ()), Err("saml.relay_state_invalid"));
     let huge = format!("SAMLResponse={}", "A".repeat(FORM_LIMIT));
     assert_eq!(form(&huge).map(|_| ()), Err("saml.message_too_large"));
+    for (length, code) in [(FORM_LIMIT, "saml.form_field_missing"), (FORM_LIMIT + 1, "saml.message_too_large")] {
+        assert_eq!(form(&"x".repeat(length)).map(|_| ()), Err(code), "{length}");
+    }
+    assert_eq!(format!("{posted:?}"), "PostedResponse { bytes: 4, .. }");
 }
 
 #[test]
