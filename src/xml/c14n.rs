@@ -1,7 +1,8 @@
 //! Exclusive XML Canonicalization 1.0, without comments (W3C Recommendation of 18 July 2002).
 
+use memchr::{memchr, memchr3};
+
 use super::{Declaration, Document, Element, Kind, Node, Span, XmlError, to_u32};
-use crate::encoding::any_byte;
 
 /// Writes the canonical form of `apex` to `out`, leaving out the element `without` (the enveloped signature, XML
 /// Signature 6.6.4) and everything in it.
@@ -31,7 +32,7 @@ pub(crate) fn canonicalize(
                 continue;
             }
             Kind::Element => walk.start(index, current)?,
-            Kind::Text => escape_text(document.str(current.local), walk.out),
+            Kind::Text => escape_text(document, current.local, walk.out),
             Kind::Comment => {}
         }
         index += 1;
@@ -84,7 +85,7 @@ impl<'d> Walk<'d, '_> {
         }
         for found in document.attributes_of(element) {
             let name = document.qname(found.prefix, found.local);
-            attribute(self.out, [" ", name], document.str(found.value));
+            attribute(document, [" ", name], found.value, self.out);
         }
         self.out.push('>');
         Ok(())
@@ -114,7 +115,7 @@ impl<'d> Walk<'d, '_> {
         new.sort_unstable_by_key(|(_, prefix, _)| document.str(*prefix));
         for (_, prefix, uri) in new {
             let xmlns = if prefix.len > 0 { " xmlns:" } else { " xmlns" };
-            attribute(self.out, [xmlns, document.str(*prefix)], document.str(*uri));
+            attribute(document, [xmlns, document.str(*prefix)], *uri, self.out);
         }
     }
 
@@ -164,27 +165,29 @@ pub(super) const fn reference(byte: u8) -> Option<&'static str> {
     }
 }
 
-/// As [`escape`], for bytes that [`reference`] knows; most texts hold none.
-fn escape_some(text: &str, out: &mut String, replace: impl Fn(u8) -> Option<&'static str>) {
-    match any_byte(text, |byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\t' | b'\n' | b'\r')) {
-        true => escape(text, out, replace),
-        false => out.push_str(text),
+/// Canonical XML 1.0 section 2.3, text nodes. Text as it stands in the input has no line break to escape: the parser
+/// copies such into the side buffer.
+fn escape_text(document: &Document<'_>, span: Span, out: &mut String) {
+    let text = document.str(span);
+    if !span.in_scratch() && memchr3(b'&', b'<', b'>', text.as_bytes()).is_none() {
+        return out.push_str(text);
     }
-}
-
-/// Canonical XML 1.0 section 2.3, text nodes.
-fn escape_text(text: &str, out: &mut String) {
-    escape_some(text, out, |byte| match byte {
+    escape(text, out, |byte| match byte {
         b'"' | b'\t' | b'\n' => None,
         _ => reference(byte),
     });
 }
 
-/// Canonical XML 1.0 section 2.3, attribute and namespace nodes.
-fn attribute(out: &mut String, name: [&str; 2], value: &str) {
+/// Canonical XML 1.0 section 2.3, attribute and namespace nodes. A value as it stands in the input holds nothing to
+/// escape but quotation marks, between apostrophes.
+fn attribute(document: &Document<'_>, name: [&str; 2], value: Span, out: &mut String) {
     out.extend(name);
     out.push_str("=\"");
-    escape_some(value, out, |byte| if byte == b'>' { None } else { reference(byte) });
+    let text = document.str(value);
+    match !value.in_scratch() && memchr(b'"', text.as_bytes()).is_none() {
+        true => out.push_str(text),
+        false => escape(text, out, |byte| if byte == b'>' { None } else { reference(byte) }),
+    }
     out.push('"');
 }
 

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 
 use super::name::{first_non_char, is_absolute_uri, is_char, is_ncname, scan_qname};
 use super::{
@@ -46,13 +46,17 @@ impl<'a> Document<'a> {
             canonical_limit: limits.of_octets().bytes,
             ..Document::default()
         };
-        Parser { document, limits, open: None, depth: 0, innermost: None, in_scope: 0, at: 0, in_text: false }.run()
+        let controls = any_byte(text, |byte| byte < 0x20);
+        Parser { document, limits, controls, open: None, depth: 0, innermost: None, in_scope: 0, at: 0, in_text: false }
+            .run()
     }
 }
 
 struct Parser<'a, 'l> {
     document: Document<'a>,
     limits: &'l Limits,
+    /// Whether there is any white space but the space itself. Without, as in most messages, there is none to normalize.
+    controls: bool,
     /// Index of the innermost element that is open; the others are its ancestors.
     open: Option<u32>,
     /// How many elements are open.
@@ -215,13 +219,12 @@ impl<'a> Parser<'a, '_> {
                 (Some(b'='), Some(quote @ (b'"' | b'\''))) if name > at => quote,
                 _ => return Err(self.fault("an attribute is not written name=\"value\"")),
             };
-            let value = text.get(open + 1..).unwrap_or_default();
-            let length =
-                memchr(quote, value.as_bytes()).ok_or_else(|| self.fault("an attribute value does not end"))?;
-            let value = self.attribute_value(value.get(..length).unwrap_or_default(), open + 1)?;
-            match (self.document.str(prefix), self.document.str(local)) {
-                ("", "xmlns") => self.declare(Span::default(), value)?,
-                ("xmlns", _) => self.declare(local, value)?,
+            let rest = text.as_bytes().get(open + 1..).unwrap_or_default();
+            let length = memchr(quote, rest).ok_or_else(|| self.fault("an attribute value does not end"))?;
+            let value = self.attribute_value(open + 1, length)?;
+            match (self.document.name(prefix), self.document.name(local)) {
+                (b"", b"xmlns") => self.declare(Span::default(), value)?,
+                (b"xmlns", _) => self.declare(local, value)?,
                 _ => self.document.attributes.push(Attribute { prefix, local, namespace: NO_NS, value }),
             }
             let (all, declared) = (self.document.attributes.len(), self.document.declarations.len());
@@ -324,12 +327,15 @@ impl<'a> Parser<'a, '_> {
     // ---- character data ----
 
     /// XML 1.0 sections 2.11 and 3.3.3: references are replaced, white space becomes spaces.
-    fn attribute_value(&mut self, raw: &str, at: usize) -> Result<Span, XmlError> {
-        if !any_byte(raw, |byte| matches!(byte, b'<' | b'&' | b'\t' | b'\n' | b'\r')) {
-            return Ok(Span::new(at, raw.len()));
+    fn attribute_value(&mut self, at: usize, length: usize) -> Result<Span, XmlError> {
+        let raw = self.document.text.get(at..at + length).unwrap_or_default();
+        match memchr2(b'<', b'&', raw.as_bytes()) {
+            None if !self.controls => return Ok(Span::new(at, length)),
+            Some(_) if raw.contains('<') => return Err(self.fault("< stands in an attribute value")),
+            _ => {}
         }
-        if raw.contains('<') {
-            return Err(self.fault("< stands in an attribute value"));
+        if !raw.contains(['&', '\t', '\n', '\r']) {
+            return Ok(Span::new(at, length));
         }
         let start = self.document.scratch.len();
         let mut rest = raw;
@@ -378,17 +384,21 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn text(&mut self, rest: &'a str) -> Result<usize, XmlError> {
-        let length = memchr2(b'<', b'&', rest.as_bytes()).unwrap_or(rest.len());
+        let bytes = rest.as_bytes();
+        let mut length = memchr3(b'<', b'&', b']', bytes).unwrap_or(bytes.len());
+        let bracket = bytes.get(length) == Some(&b']');
+        if bracket {
+            length = memchr2(b'<', b'&', bytes).unwrap_or(bytes.len());
+        }
         let text = rest.get(..length).unwrap_or_default();
         let end = self.at + length;
         if self.open.is_none() && text.bytes().all(is_space) {
             return Ok(end);
         }
-        let plain = !any_byte(text, |byte| matches!(byte, b']' | b'\r'));
-        if !plain && text.contains("]]>") {
+        if bracket && text.contains("]]>") {
             return Err(self.fault("]]> stands in text"));
         }
-        self.character_data(text, self.at, plain).map(|()| end)
+        self.character_data(text, self.at).map(|()| end)
     }
 
     fn reference(&mut self, rest: &str) -> Result<usize, XmlError> {
@@ -404,13 +414,12 @@ impl<'a> Parser<'a, '_> {
         if content.is_empty() && self.open.is_some() {
             return Ok(end); // is in no tree: neither in ours nor in the canonical form
         }
-        self.character_data(content, start, false).map(|()| end)
+        self.character_data(content, start).map(|()| end)
     }
 
-    /// Text as written, from byte `at` of the input on; only its line ends are normalized, and it has none if it is
-    /// `plain`.
-    fn character_data(&mut self, text: &'a str, at: usize, plain: bool) -> Result<(), XmlError> {
-        if self.in_text || (!plain && text.contains('\r')) {
+    /// Text as written, from byte `at` of the input on; only its line ends are normalized.
+    fn character_data(&mut self, text: &'a str, at: usize) -> Result<(), XmlError> {
+        if self.in_text || (self.controls && text.contains('\r')) {
             return self.text_in_scratch(|scratch| push_lines(scratch, text));
         }
         self.in_text = true;
