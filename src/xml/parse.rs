@@ -10,7 +10,7 @@ use super::{
     Attribute, Declaration, Document, IN_SCRATCH, Kind, Limits, NO_NS, NOTHING, NS_BASE, NS_XML, Node, Span, XML_NS,
     XMLNS_NS, XmlError, to_u32, to_usize,
 };
-use crate::encoding::{any_byte, is_space};
+use crate::encoding::{XML_SPACE, any_byte, is_space};
 
 /// Longer than any namespace in use. Names are compared with their URIs, and the canonical form may repeat a URI at
 /// each element, so this bounds what one costs.
@@ -464,7 +464,9 @@ impl<'a> Parser<'a, '_> {
 
     /// XML 1.0 production 23; only at the very start, only version 1.0, only UTF-8.
     fn declaration(&mut self, rest: &str) -> Result<usize, XmlError> {
-        if self.at > 0 || !rest.starts_with("<?xml") {
+        // `<?xml-stylesheet` is an instruction too.
+        let is_declaration = rest.strip_prefix("<?xml").is_some_and(|rest| rest.starts_with(XML_SPACE));
+        if self.at > 0 || !is_declaration {
             return Err(self.fault("a processing instruction"));
         }
         let end = self.attributes("<?xml".len())?;
