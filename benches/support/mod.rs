@@ -36,7 +36,7 @@ pub(crate) fn judge(sp: &ServiceProvider, form: &[u8]) -> bool {
     login.is_ok_and(|login| mapping.apply(login.claims()).is_ok())
 }
 
-fn mapping() -> &'static Mapping {
+pub(crate) fn mapping() -> &'static Mapping {
     static MAPPING: std::sync::OnceLock<Mapping> = std::sync::OnceLock::new();
     MAPPING.get_or_init(Mapping::entra)
 }
