@@ -172,7 +172,14 @@ impl Routes {
     fn login(&self, request: &impl HttpRequest, now: UnixTime, rng: &dyn SecureRandom) -> Result<Outcome, Error> {
         must_be(request, &["GET", "HEAD"])?;
         let return_to = return_to(request.query().unwrap_or_default())?;
-        // Back here would ask the identity provider once more.
+        self.start(request, return_to, now, rng)
+    }
+
+    /// Sends the person to the identity provider, and from there to `return_to`.
+    fn start(
+        &self, request: &impl HttpRequest, return_to: ReturnTo, now: UnixTime, rng: &dyn SecureRandom,
+    ) -> Result<Outcome, Error> {
+        // Back to the login would ask the identity provider once more.
         let path = return_to.as_ref().split(['?', '#']).next().unwrap_or_default();
         let round = path == self.login.path();
         let return_to = if round { ReturnTo::default() } else { return_to };
@@ -207,7 +214,7 @@ impl Routes {
             Ok(State::Answered(return_to)) => {
                 return Ok(already_answered(Rejection::AlreadyAnswered.into(), &return_to));
             }
-            Err(error) => return self.unsolicited(&posted, error, now),
+            Err(error) => return self.unsolicited(request, &posted, error, now, rng),
         };
         let return_to = pending.return_to().clone();
         match self.sp.finish_login(pending, &posted, now, &*self.replay_cache) {
@@ -226,13 +233,21 @@ impl Routes {
     }
 
     /// Without a pending login an answer can only be an unsolicited one, where those are taken.
-    fn unsolicited(&self, posted: &PostedResponse, error: Error, now: UnixTime) -> Result<Outcome, Error> {
-        if matches!(self.sp.unsolicited(), Unsolicited::Refuse) {
-            return Err(error);
+    fn unsolicited(
+        &self, request: &impl HttpRequest, posted: &PostedResponse, error: Error, now: UnixTime, rng: &dyn SecureRandom,
+    ) -> Result<Outcome, Error> {
+        match self.sp.unsolicited() {
+            Unsolicited::Refuse => Err(error),
+            Unsolicited::Restart => {
+                let return_to = self.sp.restart_unsolicited(posted, now)?;
+                self.start(request, return_to, now, rng)
+            }
+            Unsolicited::Accept { .. } => {
+                let login = self.sp.finish_unsolicited(posted, now)?;
+                let response = HttpResponse::see_other(login.return_to().as_ref());
+                Ok(Outcome::SignedIn(Box::new(login), response))
+            }
         }
-        let login = self.sp.finish_unsolicited(posted, now)?;
-        let response = HttpResponse::see_other(login.return_to().as_ref());
-        Ok(Outcome::SignedIn(Box::new(login), response))
     }
 
     /// The person learns that it did not work and how to try again, and nothing more.

@@ -381,9 +381,11 @@ fn header<'a>(response: &'a HttpResponse, name: &'a str) -> impl Iterator<Item =
 }
 
 fn begin(routes: &Routes, query: Option<&str>) -> (ReceivedRequest, Vec<String>) {
-    let Outcome::Respond(response) = routes.handle_at(&get("/saml/login", query), NOW, &rng()) else {
-        panic!("a redirect")
-    };
+    begun(routes.handle_at(&get("/saml/login", query), NOW, &rng()))
+}
+
+fn begun(outcome: Outcome) -> (ReceivedRequest, Vec<String>) {
+    let Outcome::Respond(response) = outcome else { panic!("a redirect") };
     assert_eq!(response.status, 303);
     let location = header(&response, "location").next().expect("a location");
     let (_, query) = location.split_once('?').expect("a query");
@@ -800,4 +802,25 @@ fn a_provider_has_32_keys_at_most_and_the_same_one_counts_once() {
     assert!(with(40, 0).is_ok());
     assert!(with(1, 31).is_ok());
     assert_eq!(with(1, 32).map(|_| ()), Err("saml.xml_too_large"));
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_can_begin_a_login_of_our_own() {
+    let key = || CookieKey::new([7; 32]);
+    let routes = Routes::new(sp().with_unsolicited(Unsolicited::Restart), key(), MemoryReplayCache::default());
+    let answer = || idp().unsolicited("https://app.example/saml/acs", "https://app.example/saml/metadata", NOW);
+    let send = |answer: TestResponse| finish(&routes, &[], answer.form());
+    let (received, cookies) = begun(send(answer().relay_state(Some("/tile"))));
+    let (login, _) = signed_in(finish(&routes, &cookies, idp().respond(&received, NOW).form()));
+    assert_eq!(login.return_to().as_ref(), "/tile");
+    assert!(login.in_response_to().is_some());
+    // What is not genuine begins nothing, and neither does the answer to somebody else's request.
+    assert_eq!(refused(send(answer().key(TestKey::Other))).0, "saml.unknown_signing_key");
+    assert_eq!(refused(send(answer().in_response_to(Some("_x")))).0, "saml.in_response_to_mismatch");
+    assert_eq!(refused(send(answer().conditions(None, Some(NOW.minus(minutes(10)))))).0, "saml.expired");
+    // Not by the calls that sign somebody in, nor where it was not asked for.
+    let restarting = sp().with_unsolicited(Unsolicited::Restart);
+    let code = |verdict: Result<(), Error>| verdict.map_err(|error| error.code());
+    assert_eq!(code(restarting.finish_unsolicited(&answer().posted(), NOW).map(|_| ())), Err("saml.unsolicited"));
+    assert_eq!(code(sp().restart_unsolicited(&answer().posted(), NOW).map(|_| ())), Err("saml.unsolicited"));
 }

@@ -49,6 +49,9 @@ pub enum Unsolicited {
     /// Refuse them.
     #[default]
     Refuse,
+    /// Judge them, throw them away, and begin a login of our own in their place. It costs the person nothing, who has a
+    /// session at the identity provider, and leaves nothing of a login CSRF: what counts is what this browser asked for.
+    Restart,
     /// Take each once.
     Accept {
         /// Where used ones are kept. Nothing else stands between a stolen answer and its second use.
@@ -280,9 +283,23 @@ impl ServiceProvider {
             Unsolicited::Accept { replay_cache } => {
                 replay_cache.claim(unclaimed.replay_key(), unclaimed.expires(), now)
             }
-            Unsolicited::Refuse => return Err(Rejection::Unsolicited.into()),
+            Unsolicited::Refuse | Unsolicited::Restart => return Err(Rejection::Unsolicited.into()),
         };
         unclaimed.settle(claim)
+    }
+
+    /// Judges an answer that nobody asked for, where they are to be begun anew ([`Unsolicited::Restart`]), and returns
+    /// where the login that is now to begin should lead. Nobody is signed in by this.
+    ///
+    /// # Errors
+    /// As [`judge_unsolicited`](Self::judge_unsolicited).
+    pub fn restart_unsolicited(&self, posted: &PostedResponse, now: UnixTime) -> Result<ReturnTo, Error> {
+        let verdict = match &self.unsolicited {
+            Unsolicited::Restart => judge(self, posted.xml(), None, now),
+            Unsolicited::Refuse | Unsolicited::Accept { .. } => Err(Rejection::Unsolicited.into()),
+        };
+        report(&verdict);
+        verdict.map(|_| wanted(posted))
     }
 
     /// As [`finish_unsolicited`](Self::finish_unsolicited), up to the replay cache.
@@ -291,13 +308,11 @@ impl ServiceProvider {
     /// As `finish_unsolicited`, except for a replay.
     pub fn judge_unsolicited(&self, posted: &PostedResponse, now: UnixTime) -> Result<UnclaimedLogin, Error> {
         let verdict = match &self.unsolicited {
-            Unsolicited::Refuse => Err(Rejection::Unsolicited.into()),
+            Unsolicited::Refuse | Unsolicited::Restart => Err(Rejection::Unsolicited.into()),
             Unsolicited::Accept { .. } => judge(self, posted.xml(), None, now),
         };
         report(&verdict);
-        // A relay state of theirs is used only if it is a path on our own site.
-        let return_to = posted.relay_state().and_then(|relay| relay.as_ref().parse().ok()).unwrap_or_default();
-        let answered = Answered { request_id: None, relay_state: None, return_to };
+        let answered = Answered { request_id: None, relay_state: None, return_to: wanted(posted) };
         Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), verdict?, answered))
     }
 
@@ -367,6 +382,11 @@ fn audiences(entity_id: &EntityId) -> Vec<String> {
     let name = entity_id.as_ref();
     let spn = (!name.contains(':')).then(|| format!("spn:{name}"));
     std::iter::once(name.to_owned()).chain(spn).collect()
+}
+
+/// Where an answer that nobody asked for wants to lead: its relay state, if that is a path on our own site.
+fn wanted(posted: &PostedResponse) -> ReturnTo {
+    posted.relay_state().and_then(|relay| relay.as_ref().parse().ok()).unwrap_or_default()
 }
 
 /// An event at each verdict, with the code of an error or the ID of the assertion; no names.
