@@ -120,7 +120,7 @@ pub mod sp;
 pub mod testing;
 
 // The paved path. Everything else keeps its one name, in the module that defines it.
-pub use crate::crypto::{Certificate, CertificateError, SecureRandom, SigningKey, SystemRandom};
+pub use crate::crypto::{Certificate, CertificateError, Fingerprint, SecureRandom, SigningKey, SystemRandom};
 pub use crate::encoding::Quoted;
 pub use crate::error::{Error, ErrorKind, Hint, Rejection};
 pub use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo};

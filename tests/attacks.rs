@@ -917,6 +917,58 @@ fn the_key_that_the_message_brings_is_never_used() {
     assert_eq!(claimed, Err("saml.signature_invalid"));
 }
 
+/// B11: a fingerprint needs the message to bring the certificate, and lets it bring no other.
+#[test]
+fn a_pinned_fingerprint_trusts_one_certificate_and_only_its_key() {
+    let certificate = |key: TestKey| STANDARD.encode(key.certificate().der());
+    let (pinned, other) = (certificate(TestKey::Idp), certificate(TestKey::Other));
+    let verdict = |fingerprint: &str, change: &dyn Fn(TestResponse) -> TestResponse| {
+        let known = TestIdp::new().identity_provider(NOW).expect("metadata");
+        let sso = known.sso_url(Binding::Redirect).expect("an endpoint").clone();
+        let fingerprint = fingerprint.parse().map_err(|_| "no fingerprint")?;
+        let sp = sp_trusting(IdentityProvider::pinned_by_fingerprint(known.entity_id().clone(), sso, fingerprint));
+        let (pending, answer) = start(&sp);
+        judge(&sp, pending, change(answer).xml().as_bytes())
+    };
+    let ours = TestKey::Idp.certificate().thumbprint_sha256().to_owned();
+    let pairs: Vec<&str> = (0..32).map(|at| &ours[2 * at..2 * at + 2]).collect();
+    let spellings = [ours.clone(), ours.to_lowercase(), format!("sha256 Fingerprint={}", pairs.join(":"))];
+    for signing in SIGNED {
+        for spelling in &spellings {
+            assert_eq!(verdict(spelling, &|answer| answer.signing(signing)), ada(), "{signing:?} {spelling}");
+        }
+        let stranger = verdict(&ours, &|answer| answer.signing(signing).key(TestKey::Other));
+        assert_eq!(stranger, Err("saml.unknown_signing_key"), "{signing:?}");
+    }
+    // The certificate is there, in any company, and another key signed.
+    let both = [
+        format!("{pinned}</X509Certificate><X509Certificate>{other}"),
+        format!("{other}</X509Certificate><X509Certificate>{pinned}"),
+    ];
+    for enclosed in [&pinned, &both[0], &both[1]] {
+        let forged = verdict(&ours, &|answer| answer.key(TestKey::Other).replace_after_signing(&other, enclosed));
+        assert!(matches!(forged, Err("saml.signature_invalid" | "saml.unknown_signing_key")), "{forged:?}");
+    }
+    for enclosed in &both {
+        assert_eq!(verdict(&ours, &|answer| answer.replace_after_signing(&pinned, enclosed)), ada());
+    }
+    // Not there, or not the same to the last bit.
+    let altered = pinned.replacen('A', "B", 1);
+    for enclosed in ["", &other, &altered] {
+        let verdict = verdict(&ours, &|answer| answer.replace_after_signing(&pinned, enclosed));
+        assert_eq!(verdict, Err("saml.unknown_signing_key"), "{enclosed}");
+    }
+    // More than a chain has is not searched.
+    let crowd = format!("{}{pinned}", format!("{other}</X509Certificate><X509Certificate>").repeat(8));
+    let verdict_of_crowd = verdict(&ours, &|answer| answer.replace_after_signing(&pinned, &crowd));
+    assert_eq!(verdict_of_crowd, Err("saml.unknown_signing_key"));
+    // SHA-1 is what the portal shows, and no fingerprint here.
+    let sha1 = TestKey::Idp.certificate().thumbprint_sha1().to_owned();
+    for text in [sha1.as_str(), "", &ours[1..], &format!("{ours}00"), &ours.replace('A', "G")] {
+        assert_eq!(verdict(text, &|answer| answer), Err("no fingerprint"), "{text}");
+    }
+}
+
 /// B12: CVE-2015-1796: a certificate of any public authority was good.
 #[test]
 fn the_key_is_pinned_and_its_dates_are_a_reason_to_refuse() {

@@ -1,6 +1,8 @@
 //! The key, the dates and the thumbprints of an X.509 certificate.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use x509_parser::der_parser::asn1_rs::FromDer;
@@ -8,8 +10,9 @@ use x509_parser::oid_registry as oid;
 use x509_parser::prelude::X509Certificate;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::{DigestMethod, KeyKind, PublicKey, digest};
+use super::{DigestMethod, KeyKind, PublicKey, digest, sha256};
 use crate::encoding::{Quoted, base64_decode, base64_encode, hex};
+use crate::ids::InvalidId;
 use crate::time::{UnixTime, Validity};
 
 /// A certificate that an administrator or trusted metadata named.
@@ -144,6 +147,12 @@ impl Certificate {
         Ok(Self(Arc::new(parts)))
     }
 
+    /// Reads base64 if what it holds has one of these fingerprints; nothing else of it is looked at.
+    pub(crate) fn from_base64_if(text: &str, pinned: &[Fingerprint]) -> Option<Self> {
+        let der = base64_decode(text, CERTIFICATE_LIMIT).ok()?;
+        pinned.contains(&Fingerprint(sha256(&der))).then(|| Self::from_der(&der).ok())?
+    }
+
     getters! {
         /// SHA-1 of the certificate, 40 hexadecimal digits in upper case, as the Entra admin center shows it under
         /// *Thumbprint*. For display and search only: nothing is trusted by it.
@@ -176,13 +185,47 @@ impl Certificate {
 }
 
 /// Prints the subject, the dates and the thumbprint.
-impl std::fmt::Debug for Certificate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificate")
             .field("subject", &self.0.subject)
             .field("not_after", &self.0.not_after.to_string())
             .field("thumbprint_sha256", &self.0.sha256)
             .finish_non_exhaustive()
+    }
+}
+
+/// SHA-256 of a certificate: enough to trust its key by, when the message brings the certificate itself.
+///
+/// Read from 64 hexadecimal digits as tools print them: in any case, with or without colons, with or without
+/// `sha256 Fingerprint=` in front. The 40 digits that the Entra admin center shows under *Thumbprint* are SHA-1, for which
+/// collisions are practical, and are refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Fingerprint([u8; 32]);
+
+impl FromStr for Fingerprint {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let invalid = |reason| InvalidId { expected: "Fingerprint", found: Quoted::new(text), reason };
+        let digits = text.rsplit('=').next().unwrap_or_default().trim().bytes().filter(|byte| *byte != b':');
+        let digits: Option<Vec<u32>> = digits.map(|digit| char::from(digit).to_digit(16)).collect();
+        let digits = digits.ok_or_else(|| invalid("it holds more than hexadecimal digits and colons"))?;
+        let bytes = digits
+            .chunks_exact(2)
+            .filter_map(|pair| u8::try_from(pair.iter().fold(0, |sum, digit| sum * 16 + digit)).ok());
+        match (digits.len(), bytes.collect::<Vec<_>>().try_into()) {
+            (64, Ok(bytes)) => Ok(Self(bytes)),
+            (40, _) => Err(invalid("SHA-1 is no basis for trust; use SHA-256, or the certificate itself")),
+            _ => Err(invalid("64 hexadecimal digits are wanted")),
+        }
+    }
+}
+
+/// Written as 64 hexadecimal digits in upper case.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0).to_ascii_uppercase())
     }
 }
 

@@ -4,7 +4,7 @@ mod certificate;
 mod ring;
 
 pub(crate) use certificate::thumbprint_of_base64;
-pub use certificate::{Certificate, CertificateError};
+pub use certificate::{Certificate, CertificateError, Fingerprint};
 pub(crate) use ring::{SealingKey, digest, verify};
 pub use ring::{SigningKey, SystemRandom};
 

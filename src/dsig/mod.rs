@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(crate) use sign::{Placement, SignatureStyle, sign_element};
 use signed_info::SignedInfo;
 
-use crate::crypto::{self, Certificate, digest, thumbprint_of_base64};
+use crate::crypto::{self, Certificate, Fingerprint, digest, thumbprint_of_base64};
 use crate::encoding::{Quoted, base64_decode};
 use crate::time::UnixTime;
 use crate::xml::{Element, XmlError, canonicalize};
@@ -24,24 +24,52 @@ pub(crate) const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// Longest signature that an allowed key makes: RSA with 8192 bits.
 const SIGNATURE_LIMIT: usize = 1024;
 
-/// The keys of one identity provider, at least one. The message never adds to them: `KeyInfo` is not read for a verdict
-/// (CVE-2023-48703, CVE-2024-32962).
+/// The keys of one identity provider, at least one: certificates, and fingerprints of certificates that the message must
+/// bring. The message never adds to them: of its `KeyInfo` nothing is read for a verdict but a certificate that was pinned
+/// by its SHA-256 (CVE-2023-48703, CVE-2024-32962).
 #[derive(Clone, Debug)]
-pub(crate) struct TrustedKeys(Vec<Certificate>);
+pub(crate) struct TrustedKeys {
+    certificates: Vec<Certificate>,
+    fingerprints: Vec<Fingerprint>,
+}
 
 impl TrustedKeys {
     /// `None` if there is not a single key: "no key, so no check" cannot be said (CVE-2026-28323).
     pub(crate) fn new(certificates: Vec<Certificate>) -> Option<Self> {
-        (!certificates.is_empty()).then_some(Self(certificates))
+        (!certificates.is_empty()).then_some(Self { certificates, fingerprints: Vec::new() })
     }
 
     pub(crate) fn one(certificate: Certificate) -> Self {
-        Self(vec![certificate])
+        Self { certificates: vec![certificate], fingerprints: Vec::new() }
+    }
+
+    pub(crate) fn pinned(fingerprint: Fingerprint) -> Self {
+        Self { certificates: Vec::new(), fingerprints: vec![fingerprint] }
     }
 
     pub(crate) fn certificates(&self) -> &[Certificate] {
-        &self.0
+        &self.certificates
     }
+
+    /// The enclosed certificate whose fingerprint was pinned, if any was.
+    fn enclosed(&self, key_info: Option<Element<'_>>) -> Option<Certificate> {
+        let key_info = key_info.filter(|_| !self.fingerprints.is_empty())?;
+        let texts = enclosed_certificates(key_info).filter_map(|found| found.text().ok());
+        texts.take(MAX_ENCLOSED).find_map(|text| Certificate::from_base64_if(text, &self.fingerprints))
+    }
+
+    /// SHA-256 of all that is trusted, for an error.
+    fn thumbprints(&self) -> Vec<Box<str>> {
+        let certificates = self.certificates.iter().map(|key| key.thumbprint_sha256().into());
+        certificates.chain(self.fingerprints.iter().map(|pinned| pinned.to_string().into())).collect()
+    }
+}
+
+/// More than any chain that is enclosed.
+const MAX_ENCLOSED: usize = 8;
+
+fn enclosed_certificates(key_info: Element<'_>) -> impl Iterator<Item = Element<'_>> {
+    key_info.descendants().filter(|inner| inner.is(DS, "X509Certificate"))
 }
 
 /// What a verifier may accept beyond the rule: by default, nothing.
@@ -161,8 +189,10 @@ pub(crate) fn verify(element: Element<'_>, keys: &TrustedKeys, policy: &Policy) 
         .map_err(|_| value.invalid("base64Binary of at most 1024 bytes"))?;
     let mut octets = String::new();
     canonicalize(info_element, None, &info.own_prefixes, &mut octets)?;
-    let certificate =
-        signer(info.method, octets.as_bytes(), &signature_value, keys, policy).ok_or_else(|| nobody(keys, key_info))?;
+    let enclosed = keys.enclosed(key_info);
+    let candidates = keys.certificates.iter().chain(&enclosed);
+    let certificate = signer(info.method, octets.as_bytes(), &signature_value, candidates, policy)
+        .ok_or_else(|| nobody(keys, key_info))?;
     in_date(certificate, policy)?;
 
     octets.clear();
@@ -179,10 +209,11 @@ pub(crate) fn verify(element: Element<'_>, keys: &TrustedKeys, policy: &Policy) 
 /// The trusted key that made the signature. The order of the keys means nothing, and of several certificates for the
 /// same key, as renewals leave behind, one that is in its dates is taken.
 fn signer<'k>(
-    method: crypto::SignatureMethod, message: &[u8], signature: &[u8], keys: &'k TrustedKeys, policy: &Policy,
+    method: crypto::SignatureMethod, message: &[u8], signature: &[u8], keys: impl Iterator<Item = &'k Certificate>,
+    policy: &Policy,
 ) -> Option<&'k Certificate> {
     let made_it = |key: &&Certificate| crypto::verify(method, key.key(), message, signature);
-    let mut all = keys.0.iter().filter(made_it);
+    let mut all = keys.filter(made_it);
     let first = all.next()?;
     std::iter::once(first).chain(all).find(|key| in_date(key, policy).is_ok()).or(Some(first))
 }
@@ -191,10 +222,10 @@ fn signer<'k>(
 /// here, after the verdict, and only for its thumbprint.
 fn nobody(keys: &TrustedKeys, key_info: Option<Element<'_>>) -> DsigError {
     let found = key_info
-        .and_then(|info| info.descendants().find(|inner| inner.is(DS, "X509Certificate")))
+        .and_then(|info| enclosed_certificates(info).next())
         .and_then(|certificate| certificate.text().ok())
         .and_then(thumbprint_of_base64);
-    let trusted: Vec<Box<str>> = keys.0.iter().map(|key| key.thumbprint_sha256().into()).collect();
+    let trusted = keys.thumbprints();
     match found {
         Some(thumbprint) if trusted.contains(&thumbprint) => DsigError::BadSignature(thumbprint),
         found => DsigError::UnknownKey(found, trusted),

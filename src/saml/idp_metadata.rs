@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{HTTP_POST, HTTP_REDIRECT, MD, SAMLP, instant};
-use crate::crypto::{Certificate, CertificateError};
+use crate::crypto::{Certificate, CertificateError, Fingerprint};
 use crate::dsig::{DS, DsigError, Leniency, Policy, TrustedKeys, verify};
 use crate::encoding::{Quoted, trim_xml};
 use crate::ids::{EndpointUrl, EntityId, InvalidId};
@@ -112,8 +112,19 @@ impl IdentityProvider {
     /// One key and one endpoint (by HTTP-Redirect), set by hand.
     #[must_use]
     pub fn pinned(entity_id: EntityId, sso: EndpointUrl, key: Certificate) -> Self {
-        let (sso, keys) = (vec![(Binding::Redirect, sso)], TrustedKeys::one(key));
-        let leniency = Leniency::default();
+        Self::by_hand(entity_id, sso, TrustedKeys::one(key))
+    }
+
+    /// As [`pinned`](Self::pinned), by the fingerprint of the certificate alone, for a settings page on which somebody
+    /// types it. Its answers must enclose the certificate, as Entra's do; [`certificates`](Self::certificates) has none to
+    /// show.
+    #[must_use]
+    pub fn pinned_by_fingerprint(entity_id: EntityId, sso: EndpointUrl, key: Fingerprint) -> Self {
+        Self::by_hand(entity_id, sso, TrustedKeys::pinned(key))
+    }
+
+    fn by_hand(entity_id: EntityId, sso: EndpointUrl, keys: TrustedKeys) -> Self {
+        let (sso, leniency) = (vec![(Binding::Redirect, sso)], Leniency::default());
         Self { entity_id, sso, keys, wants_requests_signed: false, leniency }
     }
 
