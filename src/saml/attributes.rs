@@ -98,11 +98,12 @@ impl Attributes {
         pub fn is_empty(&self) -> bool { self.entries.is_empty() }
     }
 
-    /// Makes room for so many names and values, with so many bytes of text in all.
+    /// Makes room for so many names and values, with so many bytes of text in all; for no more than the largest that Entra
+    /// sends (150 groups in 15 kB), since what is ignored counts too, and a login may be kept for long.
     pub(crate) fn reserve(&mut self, names: usize, values: usize, bytes: usize) {
-        self.text.reserve(bytes);
-        self.entries.reserve(names);
-        self.values.reserve(values);
+        self.text.reserve(bytes.min(16 * 1024));
+        self.entries.reserve(names.min(64));
+        self.values.reserve(values.min(256));
     }
 
     /// Begins an attribute; [`push_value`](Self::push_value) adds to it.

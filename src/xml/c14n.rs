@@ -76,7 +76,7 @@ impl<'d> Walk<'d, '_> {
         let settled = |parent: &Node| {
             parent.namespace == element.namespace
                 && document.same(parent.prefix, element.prefix)
-                && (self.prefixes.is_empty() || element.declarations.0 == element.declarations.1)
+                && element.declarations.0 == element.declarations.1
                 && document.attributes_of(element).iter().all(|attribute| attribute.prefix.len == 0)
         };
         // What the parent uses is in force, and most elements use the same.

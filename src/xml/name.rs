@@ -1,6 +1,6 @@
 //! The productions `Char`, `Name` and `QName` of XML 1.0 (fifth edition) and Namespaces in XML 1.0.
 
-use crate::encoding::{any_byte, is_space};
+use crate::encoding::any_byte;
 
 /// `NameStartChar` without the colon (XML 1.0 production 4).
 fn starts_name(c: char) -> bool {
@@ -67,7 +67,7 @@ pub(super) const fn is_char(c: char) -> bool {
 /// U+FFFF (EF BF BE, EF BF BF) are all there is to look for.
 pub(super) fn first_non_char(text: &str) -> Option<usize> {
     // Nearly all pieces hold neither, and are done with sixteen bytes at a time.
-    let may_be = |byte| (byte < 0x20 && !is_space(byte)) || byte == 0xEF;
+    let may_be = |byte| matches!(byte, 0..=0x8 | 0xB | 0xC | 0xE..=0x1F | 0xEF);
     let bytes = text.as_bytes();
     let mut pieces = bytes.chunks(PIECE).enumerate().filter(|(_, piece)| any_byte(piece, may_be));
     pieces.find_map(|(piece, _)| {

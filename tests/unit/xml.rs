@@ -90,6 +90,8 @@ fn the_kinds_of_refusal_have_their_codes() {
         ("<a/><!DOCTYPE a>", "saml.xml_doctype"),
         ("<a><?p q?></a>", "saml.xml_malformed"),
         ("<?xml version='1.0' encoding='UTF-16'?><a/>", "saml.xml_not_utf8"),
+        ("<?xml version='1.0' encoding='1'?><a/>", "saml.xml_malformed"),
+        ("<?xml version='1.0' encoding='a b'?><a/>", "saml.xml_malformed"),
         ("<a", "saml.xml_malformed"),
         ("<p:a/>", "saml.xml_malformed"),
     ] {
