@@ -1,9 +1,9 @@
 //! Cost against size: what a byte costs at each size, relative to the smallest one. A row that grows is a way to stall a
 //! server with few bytes.
 //!
-//! An accepted answer is measured against its floor (see `support`), and what is left is our own work, so that the constant
-//! RSA verification hides nothing. A refused one is measured whole. The last accepted size is the largest that the limits
-//! let through.
+//! Each row says what a byte costs, and what each byte costs that was added since the size before: the RSA verification,
+//! which costs the same for every size, hides nothing in that. The last accepted size is the largest that the limits let
+//! through.
 
 mod support;
 
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use entra_sso::testing::{TestIdp, TestResponse};
 use entra_sso::{IdentityProvider, MetadataTrust};
-use support::{Floor, NOW, judge, micros, request, sp};
+use support::{NOW, judge, micros, request, sp};
 
 type Change = fn(TestResponse, usize) -> TestResponse;
 
@@ -57,16 +57,16 @@ fn main() {
     let sp = sp();
     let idp = TestIdp::new();
     for (name, sizes, accepted, change) in ROWS {
-        let mut smallest = None;
+        let mut row = Row::default();
         for (at, size) in sizes.iter().enumerate() {
+            if at == *accepted {
+                row = Row::default(); // what is refused is compared with what is refused
+            }
             let answer = change(idp.respond(&request(&sp), NOW), *size);
-            let (xml, form) = (answer.xml(), answer.form());
-            assert_eq!(judge(&sp, &form), at < *accepted, "{name} {size}");
-            let whole = fastest(once, || judge(&sp, &form));
-            let floor = Floor::of(&xml);
-            let floor = if at < *accepted { fastest(once, || floor.run()) } else { Duration::ZERO };
+            let form = answer.form();
             let verdict = if at < *accepted { "accepted" } else { "refused" };
-            print_row(name, *size, verdict, xml.len(), whole, whole.saturating_sub(floor), &mut smallest);
+            assert_eq!(judge(&sp, &form), at < *accepted, "{name} {size}");
+            row.print(&format!("{name} {size} {verdict}"), answer.xml().len(), fastest(once, || judge(&sp, &form)));
         }
     }
     metadata(once);
@@ -76,7 +76,7 @@ fn main() {
 fn metadata(once: bool) {
     let one = TestIdp::new().metadata();
     let one = one.get(one.find("<EntityDescriptor").expect("an entity")..).expect("text");
-    let mut smallest = None;
+    let mut row = Row::default();
     for size in [1, 10, 100, 1_000] {
         let entities: String = (0..size)
             .map(|at| {
@@ -95,22 +95,36 @@ fn metadata(once: bool) {
             IdentityProvider::from_metadata_for(&wanted, xml.as_bytes(), MetadataTrust::ConfiguredByAdmin, NOW).is_ok()
         };
         assert!(read(), "metadata of {size}");
-        let whole = fastest(once, read);
-        print_row("entities", size, "accepted", xml.len(), whole, whole, &mut smallest);
+        row.print(&format!("entities {size} accepted"), xml.len(), fastest(once, read));
     }
 }
 
-fn print_row(
-    name: &str, size: usize, verdict: &str, bytes: usize, whole: Duration, own: Duration, smallest: &mut Option<f64>,
-) {
-    let per_byte = own.as_secs_f64() * 1e9 / f64::from(u32::try_from(bytes).unwrap_or(u32::MAX));
-    let first = *smallest.get_or_insert(per_byte);
-    println!(
-        "growth {name} {size} {verdict} {bytes} bytes: {:.1} us, own {:.1} us, {per_byte:.2} ns a byte, {:.2} of the smallest",
-        micros(whole),
-        micros(own),
-        per_byte / first,
-    );
+/// What was measured so far of one thing that grows.
+#[derive(Default)]
+struct Row {
+    /// Bytes and nanoseconds of the size before.
+    before: Option<(f64, f64)>,
+    /// Nanoseconds a byte of the smallest size, and a further byte of the second.
+    first: (Option<f64>, Option<f64>),
+}
+
+impl Row {
+    fn print(&mut self, what: &str, bytes: usize, time: Duration) {
+        let (bytes, nanos) = (f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)), time.as_secs_f64() * 1e9);
+        let each = nanos / bytes;
+        let relative = each / *self.first.0.get_or_insert(each);
+        print!(
+            "growth {what} {bytes} bytes: {:.1} us, {each:.2} ns a byte, {relative:.2} of the smallest",
+            micros(time)
+        );
+        if let Some((bytes_before, before)) = self.before.filter(|(bytes_before, _)| *bytes_before < bytes) {
+            let further = (nanos - before) / (bytes - bytes_before);
+            let relative = further / *self.first.1.get_or_insert(further);
+            print!("; a further byte {further:.2} ns, {relative:.2} of the first step");
+        }
+        println!();
+        self.before = Some((bytes, nanos));
+    }
 }
 
 /// The fastest of several: what else runs on the machine only adds.
