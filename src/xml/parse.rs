@@ -37,16 +37,13 @@ impl<'a> Document<'a> {
         if let Some(at) = first_non_char(text) {
             return Err(XmlError::Malformed(at, "a character that XML does not allow"));
         }
-        let document = Document {
-            text,
-            // Entra's messages have a node for each 50 bytes and an attribute for each 90.
-            nodes: Vec::with_capacity(text.len() / 48 + 8),
-            attributes: Vec::with_capacity(text.len() / 80 + 8),
-            declarations: Vec::with_capacity(8),
-            canonical_limit: limits.of_octets().bytes,
-            ..Document::default()
-        };
-        let controls = any_byte(text, |byte| byte < 0x20);
+        let canonical_limit = limits.of_octets().bytes;
+        let mut document = Document { text, canonical_limit, ..Document::default() };
+        // Entra's messages have a node for each 50 bytes and an attribute for each 90.
+        document.nodes.reserve(text.len() / 48 + 8);
+        document.attributes.reserve(text.len() / 80 + 8);
+        document.declarations.reserve(8);
+        let controls = any_byte(text, |byte| matches!(byte, 0..0x20));
         Parser { document, limits, controls, open: None, depth: 0, innermost: None, in_scope: 0, at: 0, in_text: false }
             .run()
     }
@@ -142,7 +139,7 @@ impl<'a> Parser<'a, '_> {
             _ => return Err(self.fault("a tag does not end")),
         };
         let declarations = (to_u32(declarations), to_u32(self.document.declarations.len()));
-        if declarations.0 < declarations.1 {
+        if declarations.0 != declarations.1 {
             self.enter_scope(declarations.0)?;
         }
         // That includes the prefix `xmlns`, which nothing declares.
@@ -153,7 +150,7 @@ impl<'a> Parser<'a, '_> {
             }
             _ => self.resolve(prefix, true)?,
         };
-        if attributes < self.document.attributes.len() {
+        if attributes != self.document.attributes.len() {
             self.resolve_attributes(attributes)?;
         }
         let attributes = (to_u32(attributes), to_u32(self.document.attributes.len()));

@@ -88,6 +88,7 @@ fn the_kinds_of_refusal_have_their_codes() {
     for (text, code) in [
         ("<!DOCTYPE a><a/>", "saml.xml_doctype"),
         ("<a/><!DOCTYPE a>", "saml.xml_doctype"),
+        ("<a><!ELEMENT b ANY></a>", "saml.xml_malformed"),
         ("<a><?p q?></a>", "saml.xml_malformed"),
         ("<?xml version='1.0' encoding='UTF-16'?><a/>", "saml.xml_not_utf8"),
         ("<?xml version='1.0' encoding='1'?><a/>", "saml.xml_malformed"),
