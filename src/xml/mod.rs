@@ -95,7 +95,8 @@ struct Node {
     /// Of an element: its name as written. Of a text or comment: its content in `local`.
     prefix: Span,
     local: Span,
-    /// Index into `declarations` plus [`NS_BASE`], or [`NO_NS`] or [`NS_XML`].
+    /// Index into `declarations` plus [`NS_BASE`], or [`NO_NS`] or [`NS_XML`]. A declaration that undeclares the default
+    /// namespace has an empty URI, as [`NO_NS`] has.
     namespace: u32,
     /// Range of `Document::attributes`, in the order of the canonical form.
     attributes: (u32, u32),

@@ -148,7 +148,7 @@ impl<'a> Parser<'a, '_> {
             Some(parent) if declarations.0 == declarations.1 && self.document.same(parent.prefix, prefix) => {
                 parent.namespace
             }
-            _ => self.resolve(prefix, true)?,
+            _ => self.resolve(prefix)?,
         };
         if attributes != self.document.attributes.len() {
             self.resolve_attributes(attributes)?;
@@ -253,19 +253,16 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// The namespace of a name; only elements take the default one.
-    fn resolve(&self, prefix: Span, default: bool) -> Result<u32, XmlError> {
+    /// The namespace of a prefix; without one, the default namespace, which only elements take.
+    fn resolve(&self, prefix: Span) -> Result<u32, XmlError> {
         let document = &self.document;
-        match document.name(prefix) {
-            b"xml" => return Ok(NS_XML),
-            b"" if !default => return Ok(NO_NS),
-            _ => {}
+        if document.name(prefix) == b"xml" {
+            return Ok(NS_XML);
         }
         let mut next = self.innermost;
         while let Some((index, found)) = next.and_then(|at| Some((at, document.declarations.get(to_usize(at))?))) {
             match document.same(found.prefix, prefix) {
-                true if found.uri.len > 0 => return Ok(index + NS_BASE),
-                true => return Ok(NO_NS), // the default namespace is undeclared
+                true => return Ok(index + NS_BASE),
                 false => next = found.outer,
             }
         }
@@ -302,7 +299,7 @@ impl<'a> Parser<'a, '_> {
         let mut all = std::mem::take(&mut self.document.attributes);
         let tag = all.get_mut(first..).unwrap_or_default();
         for attribute in tag.iter_mut().filter(|attribute| attribute.prefix.len > 0) {
-            attribute.namespace = self.resolve(attribute.prefix, false)?;
+            attribute.namespace = self.resolve(attribute.prefix)?;
         }
         let document = &self.document;
         let order = |a: &Attribute, b: &Attribute| {
