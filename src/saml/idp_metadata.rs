@@ -232,12 +232,7 @@ impl IdentityProvider {
 
 /// The entity that is wanted, or the only identity provider.
 fn find_entity<'d>(root: Element<'d>, wanted: Option<&EntityId>) -> Result<Element<'d>, MetadataError> {
-    let inside = root.descendants().filter(|inner| inner.is(MD, "EntityDescriptor"));
-    let entities: Vec<Element<'d>> = match root.local_name() {
-        "EntityDescriptor" if root.namespace() == MD => vec![root],
-        "EntitiesDescriptor" if root.namespace() == MD => inside.filter(|inner| is_listed(*inner)).collect(),
-        _ => Vec::new(),
-    };
+    let entities: Vec<Element<'d>> = root.descendants().filter(|inner| is_listed(*inner)).collect();
     let first = *entities.first().ok_or_else(|| MetadataError::NotMetadata(root.quoted()))?;
     let Some(wanted) = wanted else {
         let mut providers = entities.iter().filter(|entity| entity.elements().any(is_idp_role));
@@ -260,7 +255,7 @@ fn find_entity<'d>(root: Element<'d>, wanted: Option<&EntityId>) -> Result<Eleme
     }
 }
 
-/// An `EntityDescriptor` in lists and nothing else. One in somebody's `Extensions` could describe another member of the
+/// The document's `EntityDescriptor`, or one in lists and nothing else. One in somebody's `Extensions` could describe another member of the
 /// federation, with keys of its author's.
 fn is_listed(element: Element<'_>) -> bool {
     let mut outer = std::iter::successors(element.parent(), |outer| outer.parent());
