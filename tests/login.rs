@@ -192,6 +192,30 @@ fn a_null_value_is_no_value() {
 }
 
 #[test]
+fn an_attribute_value_is_text_or_elements_and_nothing_between() {
+    let nil = "xsi:nil=\"true\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"";
+    let given = |value: &str| {
+        let verdict = judge(|answer| answer.replace_before_signing("<AttributeValue>Ada</AttributeValue>", value));
+        let login = verdict.and_then(|unclaimed| unclaimed.settle(Ok(())).map_err(|error| error.code()))?;
+        Ok(login.attributes().single(entra::claims::GIVEN_NAME).map(str::to_owned))
+    };
+    assert_eq!(given("<AttributeValue>Eva</AttributeValue>"), Ok(Some("Eva".to_owned())));
+    for nothing in ["<x>Ada</x>", "<x/><!--c--><x/>", " <x/> "] {
+        assert_eq!(given(&format!("<AttributeValue>{nothing}</AttributeValue>")), Ok(None), "{nothing}");
+    }
+    for nothing in ["", " ", "<!--c-->", "<x/>"] {
+        assert_eq!(given(&format!("<AttributeValue {nil}>{nothing}</AttributeValue>")), Ok(None), "{nothing}");
+    }
+    // What was signed has no comments, and is read whole (CVE-2017-11427).
+    assert_eq!(given("<AttributeValue>Eva<!--c-->line</AttributeValue>"), Ok(Some("Evaline".to_owned())));
+    for unclear in ["Ada<x/>", "<x/>Ada"] {
+        let verdict = given(&format!("<AttributeValue>{unclear}</AttributeValue>"));
+        assert_eq!(verdict, Err("saml.xml_schema"), "{unclear}");
+    }
+    assert_eq!(given(&format!("<AttributeValue {nil}>Ada</AttributeValue>")), Err("saml.xml_schema"));
+}
+
+#[test]
 fn an_entity_id_that_is_no_uri_is_known_by_its_spn() {
     let entity = "1f3b7a50-0000-4000-8000-000000000002".parse().expect("a name");
     let acs = "https://app.example/acs".parse().expect("a URL");

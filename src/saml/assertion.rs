@@ -245,9 +245,8 @@ fn read_attributes(statement: Element<'_>, out: &mut Attributes) -> Result<(), M
         while let Some(value) = values.optional(SAML, "AttributeValue") {
             match value.text() {
                 Ok(text) if !is_nil(value) => out.push_value(text),
-                // A comment, for one (CVE-2017-11427).
-                Err(error) if value.elements().next().is_none() && !is_nil(value) => return Err(error.into()),
-                // Elements (as eduPersonTargetedID has) are no text; null is no value (Core 2.7.3.1.1).
+                // Elements (as eduPersonTargetedID has) are no text, and null is no value (Core 2.7.3.1.1); text beside
+                // them is an error. Comments are in no canonical form.
                 _ => value.children().map(|_| ())?,
             }
         }
