@@ -264,6 +264,9 @@ fn the_canonical_form_is_a_fixed_point() {
     }
 }
 
+/// What makes so much of something, its name, and how much is allowed.
+type Limit<'a> = (&'a dyn Fn(usize) -> String, &'static str, usize);
+
 #[test]
 fn every_limit_is_exact() {
     let nested = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
@@ -282,7 +285,7 @@ fn every_limit_is_exact() {
     };
     let nodes = |count: usize| format!("<a>{}</a>", "<b/>".repeat(count - 1));
     let limits = Limits::MESSAGE;
-    let cases: [(&dyn Fn(usize) -> String, &str, usize); 5] = [
+    let cases: [Limit<'_>; 5] = [
         (&nested, "levels", usize::from(limits.depth)),
         (&attributes, "attributes", limits.attributes),
         (&namespaces, "attributes", limits.attributes), // as they are written
