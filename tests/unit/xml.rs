@@ -38,7 +38,7 @@ const REFUSED: &[&str] = &[
     "<?xml version='1.0' standalone='maybe'?><a/>", "<?xml version='1.0' foo='bar'?><a/>",
     "<?xml version='1.0' encoding='ISO-8859-1'?><a>\u{e9}</a>",
     "<?xml version='1.0' encoding='UTF-16'?><a/>", "<?xml version='1.0' encoding='bogus-9'?><a/>",
-    "<?xml version='1.0' encoding='1'?><a/>", "<?xml version='&#49;.0'?><a/>", "<?xml?><a/>",
+    "<?xml version='1.0' encoding='1'?><a/>", "<?xml version='&#49;.0'?><a/>", "<?xml?><a/>", "<?xml ?><a/>",
     "<?xml version='1.0' xmlns='u:'?><a/>", "<?xml version='1.0'encoding='UTF-8'?><a/>",
     "<?xml version='1.0' version='1.0'?><a/>", "<?xml version='1.0' x?><a/>",
     "<!DOCTYPE a><a/>",
