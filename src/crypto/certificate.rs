@@ -10,7 +10,7 @@ use x509_parser::oid_registry as oid;
 use x509_parser::prelude::X509Certificate;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use super::{DigestMethod, KeyKind, PublicKey, digest, sha256};
+use super::{DigestMethod, KeyKind, PublicKey, digest};
 use crate::encoding::{Quoted, base64_decode, base64_encode, hex};
 use crate::ids::InvalidId;
 use crate::time::{UnixTime, Validity};
@@ -150,7 +150,7 @@ impl Certificate {
     /// Reads base64 if what it holds has one of these fingerprints; nothing else of it is looked at.
     pub(crate) fn from_base64_if(text: &str, pinned: &[Fingerprint]) -> Option<Self> {
         let der = base64_decode(text, CERTIFICATE_LIMIT).ok()?;
-        pinned.contains(&Fingerprint(sha256(&der))).then(|| Self::from_der(&der).ok())?
+        pinned.contains(&Fingerprint(thumbprint(DigestMethod::Sha256, &der))).then(|| Self::from_der(&der).ok())?
     }
 
     getters! {
@@ -200,23 +200,21 @@ impl fmt::Debug for Certificate {
 /// Read from 64 hexadecimal digits as tools print them: in any case, with or without colons, with or without
 /// `sha256 Fingerprint=` in front. The 40 digits that the Entra admin center shows under *Thumbprint* are SHA-1, for which
 /// collisions are practical, and are refused.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Fingerprint([u8; 32]);
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fingerprint(Box<str>);
 
 impl FromStr for Fingerprint {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let invalid = |reason| InvalidId { expected: "Fingerprint", found: Quoted::new(text), reason };
-        let digits = text.rsplit('=').next().unwrap_or_default().trim().bytes().filter(|byte| *byte != b':');
-        let digits: Option<Vec<u32>> = digits.map(|digit| char::from(digit).to_digit(16)).collect();
-        let digits = digits.ok_or_else(|| invalid("it holds more than hexadecimal digits and colons"))?;
-        let bytes = digits
-            .chunks_exact(2)
-            .filter_map(|pair| u8::try_from(pair.iter().fold(0, |sum, digit| sum * 16 + digit)).ok());
-        match (digits.len(), bytes.collect::<Vec<_>>().try_into()) {
-            (64, Ok(bytes)) => Ok(Self(bytes)),
-            (40, _) => Err(invalid("SHA-1 is no basis for trust; use SHA-256, or the certificate itself")),
+        let digits = text.rsplit('=').next().unwrap_or_default().trim().replace(':', "").to_ascii_uppercase();
+        match digits.len() {
+            _ if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                Err(invalid("it holds more than hexadecimal digits and colons"))
+            }
+            64 => Ok(Self(digits.into())),
+            40 => Err(invalid("SHA-1 is no basis for trust; use SHA-256, or the certificate itself")),
             _ => Err(invalid("64 hexadecimal digits are wanted")),
         }
     }
@@ -225,7 +223,7 @@ impl FromStr for Fingerprint {
 /// Written as 64 hexadecimal digits in upper case.
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0).to_ascii_uppercase())
+        f.write_str(&self.0)
     }
 }
 

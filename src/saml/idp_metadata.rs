@@ -255,8 +255,8 @@ fn find_entity<'d>(root: Element<'d>, wanted: Option<&EntityId>) -> Result<Eleme
     }
 }
 
-/// The document's `EntityDescriptor`, or one in lists and nothing else. One in somebody's `Extensions` could describe another member of the
-/// federation, with keys of its author's.
+/// The document's `EntityDescriptor`, or one in lists and nothing else. One in somebody's `Extensions` could describe
+/// another member of the federation, with keys of its author's.
 fn is_listed(element: Element<'_>) -> bool {
     let mut outer = std::iter::successors(element.parent(), |outer| outer.parent());
     element.is(MD, "EntityDescriptor") && outer.all(|outer| outer.is(MD, "EntitiesDescriptor"))
