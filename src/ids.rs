@@ -87,6 +87,10 @@ text_types! {
     /// space, nothing beyond ASCII, at most 512 bytes. So it cannot name another host (an open redirect, CWE-601) or
     /// break out of a header.
     ReturnTo: return_to;
+
+    /// Your name for a customer's connection: 1 to 64 of `a-z`, `A-Z`, `0-9`, `-`, `_`, so that it can stand in a path. It
+    /// is compared with case, and says nothing secret: it stands in addresses.
+    TenantId: tenant_id;
 }
 
 fn entity_id(text: &str) -> Verdict {
@@ -158,6 +162,14 @@ fn return_to(text: &str) -> Verdict {
         [b'/', b'/', ..] => Err("it names a host"),
         [b'/', ..] => Ok(()),
         _ => Err("it must begin with /"),
+    }
+}
+
+fn tenant_id(text: &str) -> Verdict {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    match (1..=64).contains(&text.len()) && text.bytes().all(fits) {
+        true => Ok(()),
+        false => Err("1 to 64 letters, digits, - and _ are wanted"),
     }
 }
 

@@ -123,7 +123,7 @@ pub mod testing;
 pub use crate::crypto::{Certificate, CertificateError, Fingerprint, SecureRandom, SigningKey, SystemRandom};
 pub use crate::encoding::Quoted;
 pub use crate::error::{Error, ErrorKind, Hint, Rejection};
-pub use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo};
+pub use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo, TenantId};
 pub use crate::saml::{AuthnRequest, IdentityProvider, MetadataTrust, PostedResponse};
 pub use crate::sp::{CookieKey, Login, MemoryReplayCache, PendingLogin, ReplayCache, ServiceProvider};
 pub use crate::time::UnixTime;

@@ -72,6 +72,17 @@ fn a_return_path_cannot_leave_the_site() {
 }
 
 #[test]
+fn a_tenant_id_is_one_plain_segment_of_a_path() {
+    for text in ["contoso", "A-1_b", "0"] {
+        assert!(text.parse::<TenantId>().is_ok(), "{text}");
+    }
+    let long = "a".repeat(65);
+    for text in ["", ".", "..", "a/b", "a b", "ä", "a%2fb", "a\nb", "a.b", &long] {
+        assert!(text.parse::<TenantId>().is_err(), "{text:?}");
+    }
+}
+
+#[test]
 fn ids_are_ncnames() {
     assert!("_a.b-1".parse::<MessageId>().is_ok());
     assert!("idACB318BD-F2B7-49E0-8340B56C81928DA0".parse::<MessageId>().is_ok());
