@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use divan::Bencher;
 use entra_sso::inside::Parsed;
-use entra_sso::sp::ReplayKey;
+use entra_sso::sp::{ReplayKey, Service};
 use entra_sso::testing::{TestIdp, TestKey};
 use entra_sso::{
     CookieKey, IdentityProvider, MemoryReplayCache, MetadataTrust, PendingLogin, PostedResponse, ReplayCache, ReturnTo,
@@ -111,8 +111,8 @@ fn request_by_redirect(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn request_by_redirect_signed(bencher: Bencher<'_, '_>) {
-    let sp = sp().with_signing_key(TestKey::Idp.signing_key(), TestKey::Idp.certificate()).expect("a pair");
-    let sp = sp.signing_requests();
+    let service = Service::new().with_signing_key(TestKey::Idp.signing_key(), TestKey::Idp.certificate());
+    let sp = sp().with_service(service.expect("a pair")).signing_requests();
     bencher.bench(|| start(&sp));
 }
 

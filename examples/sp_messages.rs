@@ -14,6 +14,7 @@ use std::error::Error;
 
 use entra_sso::danger;
 use entra_sso::saml::{AuthnRequest, Binding, Comparison, Contact, ContactType, NameId, Organization, Outgoing};
+use entra_sso::sp::Service;
 use entra_sso::testing::{ReceivedRequest, TestIdp, TestKey};
 use entra_sso::{MetadataTrust, ReturnTo, ServiceProvider, SystemRandom, UnixTime};
 
@@ -70,16 +71,18 @@ fn service_provider(arguments: &Arguments) -> Result<ServiceProvider, Box<dyn Er
         None => TestIdp::new().identity_provider(now)?,
     };
     let mut sp = ServiceProvider::at(&danger::plain_http(&arguments.base)?, idp);
+    let mut service = Service::new();
     if arguments.sign {
         let key = TestKey::ServiceProvider;
-        sp = sp.with_signing_key(key.signing_key(), key.certificate())?.signing_requests();
+        service = service.with_signing_key(key.signing_key(), key.certificate())?;
+        sp = sp.signing_requests();
     }
     if arguments.sign && arguments.everything {
-        sp = sp.signing_metadata();
+        service = service.signing_metadata();
     }
     if arguments.everything {
         let page = "https://www.example.org/?a=1&b=2".parse()?;
-        sp = sp
+        service = service
             .publishing_signing_certificate(TestKey::Other.certificate())
             .publishing_encryption_certificate(TestKey::ServiceProvider.certificate())
             .publishing_encryption_certificate(TestKey::Other.certificate())
@@ -89,7 +92,7 @@ fn service_provider(arguments: &Arguments) -> Result<ServiceProvider, Box<dyn Er
             .with_contact(Contact::new(ContactType::Technical, "it@example.org").named("Zoë O'Neil"))
             .with_contact(Contact::new(ContactType::Support, "help@example.org"));
     }
-    Ok(sp)
+    Ok(sp.with_service(service))
 }
 
 fn everything() -> Result<AuthnRequest, Box<dyn Error>> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::entra::aadsts;
+use crate::ids::TenantId;
 use crate::time::UnixTime;
 
 pub use crate::crypto::{CertificateError, NoRandomness};
@@ -53,6 +54,9 @@ pub enum ErrorKind {
     /// The request is not one that our routes take.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// There is no such connection, or it cannot be used now.
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
 }
 
 /// What is wrong with a setting, or with this machine.
@@ -234,6 +238,41 @@ pub enum RequestError {
     Parameter(&'static str, &'static str),
 }
 
+/// Why a customer's connection cannot be used, or stays as it is.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TenantError {
+    /// There is none of this name.
+    #[error("there is no connection {0}")]
+    Unknown(Quoted),
+    /// No live connection has this domain.
+    #[error("no live connection has the e-mail domain {0}")]
+    UnknownDomain(Quoted),
+    /// It was switched off.
+    #[error("the connection {0} is disabled")]
+    Disabled(TenantId),
+    /// Its metadata was never installed.
+    #[error("the metadata for the connection {0} was never fetched, so nothing is known of its identity provider")]
+    NotReady(TenantId),
+    /// The domain is another connection's.
+    #[error("the e-mail domain {0} belongs to the connection {1}")]
+    DomainTaken(Quoted, TenantId),
+    /// An answer that nobody asked for would be right for several.
+    #[error("the answer would be right for several connections: {}", .0.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", "))]
+    Ambiguous(Vec<TenantId>),
+    /// The connection was changed, or has newer metadata, since the ticket was handed out.
+    #[error("the connection {0} was changed or refreshed since this ticket was handed out")]
+    StaleTicket(TenantId),
+    /// This date of the new metadata lies before that of the one that stands.
+    #[error("the metadata is older than what stands: its {0} is {1}, and was {2}")]
+    OlderMetadata(&'static str, UnixTime, UnixTime),
+    /// The snapshot is about another address or another identity provider than the settings.
+    #[error(
+        "the snapshot of the connection {0} is from another address, or of another identity provider, than its settings name"
+    )]
+    OtherSnapshot(TenantId),
+}
+
 /// What an administrator can do.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -273,6 +312,7 @@ impl Error {
             ErrorKind::Refused(_) => "saml.refused",
             ErrorKind::Rejected(error) => rejection(error).0,
             ErrorKind::Request(error) => request(error).0,
+            ErrorKind::Tenant(error) => tenant(error).0,
         }
     }
 
@@ -288,6 +328,7 @@ impl Error {
             ErrorKind::Refused(status) => refused_hint(status),
             ErrorKind::Rejected(error) => rejection_hint(error),
             ErrorKind::Request(error) => advice(request(error)),
+            ErrorKind::Tenant(error) => advice(tenant(error)),
         };
         Some(Hint { action, place })
     }
@@ -344,6 +385,7 @@ into_error! {
     Status => Refused,
     Rejection => Rejected,
     RequestError => Request,
+    TenantError => Tenant,
 }
 
 fn list(items: &[Quoted]) -> String {
@@ -557,5 +599,21 @@ fn request(error: &RequestError) -> Row {
         RequestError::Parameter(..) => ("http.parameter", "Link to the login address with a `return_to` that is a path of this site.", HERE),
         RequestError::Method(..) => ("http.method", "Use the addresses that the metadata names, each as it is meant.", HERE),
         RequestError::ContentType(_) => ("http.content_type", "Let the browser post the form unchanged: something between it and the application changes the body.", HERE),
+    }
+}
+
+#[rustfmt::skip]
+fn tenant(error: &TenantError) -> Row {
+    use TenantError as T;
+    match error {
+        T::Unknown(_) => ("tenant.unknown", "Correct the link: it must end with the name of a connection.", HERE),
+        T::UnknownDomain(_) => ("tenant.unknown_domain", "Add the domain to the connection of its owner, once you have seen proof.", HERE),
+        T::Disabled(_) => ("tenant.disabled", "Set the connection's state to live or test, if people shall sign in by it.", HERE),
+        T::NotReady(_) => ("tenant.not_ready", "Look why its metadata cannot be fetched or installed; until then nobody can sign in by it.", HERE),
+        T::DomainTaken(..) => ("tenant.domain_taken", "Take the domain out of the other connection first.", HERE),
+        T::Ambiguous(_) => ("tenant.ambiguous", "Give each of these connections addresses of its own, and enter them as Reply URL and Identifier.", BASIC),
+        T::StaleTicket(_) => ("tenant.stale_ticket", "Do nothing: the next ticket takes its place.", HERE),
+        T::OlderMetadata(..) => ("tenant.older_metadata", "Look whether something between you and the identity provider hands out old documents; if the publisher shortened its dates, put the connection in anew.", HERE),
+        T::OtherSnapshot(_) => ("tenant.other_snapshot", "Do nothing if the settings were changed: the metadata is fetched anew.", HERE),
     }
 }

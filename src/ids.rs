@@ -58,6 +58,8 @@ macro_rules! text_types {
                 f.write_str(&self.0)
             }
         }
+
+        $crate::shorthand::serde_as_text!($name);
     )* };
 }
 
@@ -85,7 +87,8 @@ text_types! {
 
     /// A path on our own site to come back to, with query and fragment: begins with one `/`, holds no `\`, no white
     /// space, nothing beyond ASCII, at most 512 bytes. So it cannot name another host (an open redirect, CWE-601) or
-    /// break out of a header.
+    /// break out of a header. An address on another site of ours comes from
+    /// [`ServiceProvider::return_to`](crate::ServiceProvider::return_to) only.
     ReturnTo: return_to;
 
     /// Your name for a customer's connection: 1 to 64 of `a-z`, `A-Z`, `0-9`, `-`, `_`, so that it can stand in a path. It
@@ -173,6 +176,59 @@ fn tenant_id(text: &str) -> Verdict {
     }
 }
 
+/// A domain of e-mail addresses, such as `contoso.com`: in lower case, and in ASCII whatever script it was written in (as
+/// `xn--…`). Compared as a whole: a domain does not stand for those below it.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct EmailDomain(Arc<str>);
+
+impl EmailDomain {
+    /// The domain of an address; `None` if it is none that we would send mail to.
+    #[must_use]
+    pub fn of_address(address: &str) -> Option<Self> {
+        let (local, domain) = address.trim().rsplit_once('@')?;
+        let fits =
+            !local.is_empty() && local.len() <= 64 && !local.contains(|c: char| c.is_whitespace() || c.is_control());
+        domain.parse().ok().filter(|_| fits)
+    }
+}
+
+impl FromStr for EmailDomain {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let refuse = |reason| InvalidId { expected: "EmailDomain", found: Quoted::new(text), reason };
+        // RFC 1035 2.3.4: 253 characters; what is longer in another script cannot be shorter in ASCII.
+        if text.len() > 4 * 253 || text.contains(|c: char| c == '%' || c.is_whitespace()) {
+            return Err(refuse("it holds white space or a percent sign, or is too long"));
+        }
+        match url::Host::parse(text) {
+            Ok(url::Host::Domain(domain)) if domain.len() <= 253 && is_below_another(&domain) => {
+                Ok(Self(domain.into()))
+            }
+            Ok(url::Host::Domain(_)) => Err(refuse("a name with at least one dot inside is wanted")),
+            _ => Err(refuse("it is not the name of a domain")),
+        }
+    }
+}
+
+fn is_below_another(domain: &str) -> bool {
+    domain.contains('.') && domain.split('.').all(|label| !label.is_empty() && label.len() <= 63)
+}
+
+impl AsRef<str> for EmailDomain {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EmailDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+crate::shorthand::serde_as_text!(EmailDomain);
+
 impl EndpointUrl {
     /// `http` as well; named `danger` where the public sees it.
     pub(crate) fn with_plain_http(text: &str) -> Result<Self, InvalidId> {
@@ -195,6 +251,19 @@ impl EndpointUrl {
 
     pub(crate) fn origin(&self) -> &str {
         self.origin_and_path().0
+    }
+
+    /// Scheme, host and port are the same text; nothing is left to how a browser reads them.
+    pub(crate) fn same_origin(&self, other: &Self) -> bool {
+        self.origin() == other.origin()
+    }
+
+    /// What stands behind the origin: at least `/`.
+    pub(crate) fn path_and_query(&self) -> String {
+        match self.0.get(self.origin().len()..).unwrap_or_default() {
+            rest if rest.starts_with('/') => rest.to_owned(),
+            rest => format!("/{rest}"),
+        }
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -251,6 +320,18 @@ impl RelayState {
     /// 128 random bits: opaque, unguessable, and short enough for any identity provider.
     pub(crate) fn from_random(bytes: [u8; 16]) -> Self {
         Self(base64url_encode(&bytes).into())
+    }
+}
+
+impl ReturnTo {
+    /// An address on a site that somebody listed.
+    pub(crate) fn elsewhere(url: &EndpointUrl) -> Self {
+        Self(url.0.clone())
+    }
+
+    /// What we have written down ourselves: a path or an address.
+    pub(crate) fn kept(text: &str) -> Option<Self> {
+        text.parse().ok().or_else(|| Some(Self::elsewhere(&EndpointUrl::with_plain_http(text).ok()?)))
     }
 }
 

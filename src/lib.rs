@@ -116,6 +116,7 @@ pub mod manual;
 pub mod mapping;
 pub mod saml;
 pub mod sp;
+pub mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -123,9 +124,10 @@ pub mod testing;
 pub use crate::crypto::{Certificate, CertificateError, Fingerprint, SecureRandom, SigningKey, SystemRandom};
 pub use crate::encoding::Quoted;
 pub use crate::error::{Error, ErrorKind, Hint, Rejection};
-pub use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo, TenantId};
+pub use crate::ids::{EmailDomain, EndpointUrl, EntityId, InvalidId, MessageId, RelayState, ReturnTo, TenantId};
 pub use crate::saml::{AuthnRequest, IdentityProvider, MetadataTrust, PostedResponse};
 pub use crate::sp::{CookieKey, Login, MemoryReplayCache, PendingLogin, ReplayCache, ServiceProvider};
+pub use crate::tenants::Tenants;
 pub use crate::time::UnixTime;
 
 #[cfg(doctest)]

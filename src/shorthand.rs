@@ -48,3 +48,25 @@ macro_rules! builders {
         $($(#[$doc])* pub fn $name(mut $this $(, $arg: $of)?) -> Self { $step; $this })*
     };
 }
+
+/// With the feature `serde`, a type is its text, and reading it checks as `FromStr` does.
+macro_rules! serde_as_text {
+    ($name:ty) => {
+        #[cfg(feature = "serde")]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(from)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+pub(crate) use serde_as_text;

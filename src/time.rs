@@ -92,6 +92,36 @@ impl FromStr for UnixTime {
     }
 }
 
+crate::shorthand::serde_as_text!(UnixTime);
+
+/// Reads an `xs:duration` that is not negative, such as `cacheDuration`: a month has 30 days here and a year 365, which
+/// is near enough for how long to keep something.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let (date, time) =
+        text.strip_prefix('P')?.split_once('T').map_or((text.strip_prefix('P')?, None), |(d, t)| (d, Some(t)));
+    let days = units(date, &[('Y', 365 * 86_400), ('M', 30 * 86_400), ('D', 86_400)])?;
+    let rest = time.map_or(Some((0, 0)), |time| units(time, &[('H', 3600), ('M', 60), ('S', 1)]))?;
+    let something = days.1 > 0 || rest.1 > 0;
+    (something && time.is_none_or(|_| rest.1 > 0)).then(|| Duration::from_secs(days.0.saturating_add(rest.0)))
+}
+
+/// The seconds in a row of numbers with units, each unit at most once and in order; and how many there were.
+fn units(mut text: &str, known: &[(char, u64)]) -> Option<(u64, usize)> {
+    let (mut seconds, mut count) = (0_u64, 0);
+    for (unit, length) in known {
+        let Some((number, rest)) = text.split_once(*unit) else { continue };
+        // Only seconds may have a fraction, which is cut off.
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) || (number.contains('.') && *length != 1) {
+            return None;
+        }
+        seconds = seconds.saturating_add(whole.parse::<u64>().ok()?.saturating_mul(*length));
+        (text, count) = (rest, count + 1);
+    }
+    text.is_empty().then_some((seconds, count))
+}
+
 struct Cursor<'a>(&'a [u8]);
 
 impl Cursor<'_> {

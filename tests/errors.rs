@@ -11,7 +11,7 @@ use std::time::Duration;
 use entra_sso::entra::{aadsts, claims};
 use entra_sso::error::{
     BindingError, ConfigurationError, DsigError, InvalidTime, MessageError, MetadataError, NoRandomness, Quoted,
-    RequestError, XmlError,
+    RequestError, TenantError, XmlError,
 };
 use entra_sso::mapping::{Mapping, Rule, Rules, Source};
 use entra_sso::saml::{Comparison, NameId};
@@ -19,7 +19,7 @@ use entra_sso::sp::Unsolicited;
 use entra_sso::testing::{TestIdp, TestResponse};
 use entra_sso::{
     AuthnRequest, CertificateError, Error, InvalidId, Login, MemoryReplayCache, Rejection, ReturnTo, SecureRandom,
-    ServiceProvider, UnixTime,
+    ServiceProvider, TenantId, UnixTime,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -95,6 +95,10 @@ fn unsolicited_in_response_to(id: &str) -> Error {
 
 fn no_name() -> InvalidId {
     "http://app.example/saml".parse::<entra_sso::EndpointUrl>().expect_err("no https")
+}
+
+fn contoso() -> TenantId {
+    "contoso".parse().expect("an ID")
 }
 
 fn no_time() -> InvalidTime {
@@ -229,6 +233,15 @@ fn set_up() -> Vec<Told> {
         RequestError::AcsOpened => RequestError::AcsOpened;
         RequestError::ContentType => RequestError::ContentType(quoted("application/json"));
         RequestError::Parameter => RequestError::Parameter("return_to", "it names a host");
+        TenantError::Unknown => TenantError::Unknown(quoted("fabrikam"));
+        TenantError::UnknownDomain => TenantError::UnknownDomain(quoted("fabrikam.example"));
+        TenantError::Disabled => TenantError::Disabled(contoso());
+        TenantError::NotReady => TenantError::NotReady(contoso());
+        TenantError::DomainTaken => TenantError::DomainTaken(quoted("contoso.example"), contoso());
+        TenantError::Ambiguous => TenantError::Ambiguous(vec![contoso(), "contoso-hr".parse().expect("an ID")]);
+        TenantError::StaleTicket => TenantError::StaleTicket(contoso());
+        TenantError::OlderMetadata => TenantError::OlderMetadata("validUntil", NOW, NOW.plus(minutes(60)));
+        TenantError::OtherSnapshot => TenantError::OtherSnapshot(contoso());
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use entra_sso::error::MetadataError;
 use entra_sso::http::{HttpResponse, Outcome, Routes};
 use entra_sso::saml::{Binding, Comparison, Outgoing};
-use entra_sso::sp::{CookieKey, UnclaimedLogin, Unsolicited};
+use entra_sso::sp::{CookieKey, Service, UnclaimedLogin, Unsolicited};
 use entra_sso::testing::{ADA, ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse, TestSigning};
 use entra_sso::{
     AuthnRequest, Error, IdentityProvider, Login, MemoryReplayCache, MetadataTrust, PendingLogin, PostedResponse,
@@ -355,17 +355,16 @@ fn unsolicited_answers_need_to_be_allowed_and_must_answer_nothing() {
 
 #[test]
 fn requests_are_signed_where_that_is_asked_for() {
-    let sp = sp()
-        .with_signing_key(TestKey::ServiceProvider.signing_key(), TestKey::ServiceProvider.certificate())
-        .expect("a key and its certificate")
-        .signing_requests();
+    let (key, certificate) = (TestKey::ServiceProvider.signing_key(), TestKey::ServiceProvider.certificate());
+    let service = Service::new().with_signing_key(key, certificate).expect("a key and its certificate");
+    let sp = sp().with_service(service).signing_requests();
     let started = sp.start_login(ReturnTo::default(), NOW, &rng()).expect("a login");
     let Outgoing::Redirect(url) = &started.outgoing else { panic!("a redirect") };
     assert!(url.contains("&SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23rsa-sha256&Signature="));
     let sp = sp.with_request_binding(Binding::Post);
     let (_, received) = start(&sp, &AuthnRequest::new());
     assert!(received.xml.contains("</saml:Issuer><ds:Signature "), "{}", received.xml);
-    let wrong = super_key_mismatch();
+    let wrong = Service::new().with_signing_key(TestKey::Other.signing_key(), TestKey::ServiceProvider.certificate());
     assert_eq!(wrong.map(|_| ()).map_err(|error| error.code()), Err("config.key_mismatch"));
 }
 
@@ -376,10 +375,6 @@ fn scoping_lists_providers_only_if_there_are_some() {
     assert!(xml(Vec::new()).contains("<samlp:Scoping ProxyCount=\"2\"/>"));
     let listed = xml(vec![provider]);
     assert!(listed.contains("<samlp:IDPList><samlp:IDPEntry ProviderID=\"urn:idp\"/></samlp:IDPList>"), "{listed}");
-}
-
-fn super_key_mismatch() -> Result<ServiceProvider, Error> {
-    sp().with_signing_key(TestKey::Other.signing_key(), TestKey::ServiceProvider.certificate())
 }
 
 #[test]

@@ -184,6 +184,22 @@ impl Certificate {
     }
 }
 
+/// Written as base64 of the DER, read as [`Certificate::parse`] does.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Certificate {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.to_base64())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Certificate {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str> as serde::Deserialize>::deserialize(from)?;
+        Self::parse(text.as_bytes()).map_err(serde::de::Error::custom)
+    }
+}
+
 /// Prints the subject, the dates and the thumbprint.
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -219,6 +235,8 @@ impl FromStr for Fingerprint {
         }
     }
 }
+
+crate::shorthand::serde_as_text!(Fingerprint);
 
 /// Written as 64 hexadecimal digits in upper case.
 impl fmt::Display for Fingerprint {

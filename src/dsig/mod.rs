@@ -34,21 +34,26 @@ pub(crate) struct TrustedKeys {
 }
 
 impl TrustedKeys {
-    /// `None` if there is not a single key: "no key, so no check" cannot be said (CVE-2026-28323).
-    pub(crate) fn new(certificates: Vec<Certificate>) -> Option<Self> {
-        (!certificates.is_empty()).then_some(Self { certificates, fingerprints: Vec::new() })
-    }
-
     pub(crate) fn one(certificate: Certificate) -> Self {
         Self { certificates: vec![certificate], fingerprints: Vec::new() }
     }
 
-    pub(crate) fn pinned(fingerprint: Fingerprint) -> Self {
+    pub(crate) fn one_fingerprint(fingerprint: Fingerprint) -> Self {
         Self { certificates: Vec::new(), fingerprints: vec![fingerprint] }
+    }
+
+    /// Certificates, and fingerprints of others. `None` if there is not a single key: "no key, so no check" cannot be said
+    /// (CVE-2026-28323).
+    pub(crate) fn of(certificates: Vec<Certificate>, fingerprints: Vec<Fingerprint>) -> Option<Self> {
+        (!certificates.is_empty() || !fingerprints.is_empty()).then_some(Self { certificates, fingerprints })
     }
 
     pub(crate) fn certificates(&self) -> &[Certificate] {
         &self.certificates
+    }
+
+    pub(crate) fn fingerprints(&self) -> &[Fingerprint] {
+        &self.fingerprints
     }
 
     /// The enclosed certificate whose fingerprint was pinned, if any was.

@@ -6,6 +6,7 @@ use crate::saml::Attributes;
 
 /// Which Microsoft cloud a tenant is in. The German cloud was closed in October 2021.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Cloud {
     /// The public cloud, `login.microsoftonline.com`.
@@ -32,8 +33,10 @@ impl Cloud {
 /// An enterprise application in one tenant: the two GUIDs from which all addresses follow. They also name a connection,
 /// because a signing certificate belongs to one application in one tenant.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(deny_unknown_fields))]
 pub struct EntraApp {
     /// The cloud that the tenant is in.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub cloud: Cloud,
     /// The tenant.
     pub tenant: TenantGuid,

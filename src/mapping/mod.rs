@@ -56,16 +56,24 @@ pub use rules::{Rule, Rules, Source};
 
 /// Rules that were checked; made of [`Rules`].
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(try_from = "Rules"))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(try_from = "Rules", into = "Rules"))]
 pub struct Mapping {
     /// Each with the name of its field, which every login shares.
     rules: Vec<(Arc<str>, Rule)>,
+    written: Rules,
 }
 
 impl Mapping {
-    /// Of rules that were checked.
-    fn of(rules: Vec<Rule>) -> Self {
-        Self { rules: rules.into_iter().map(|rule| (rule.field.as_str().into(), rule)).collect() }
+    /// Of rules that were checked, and that were written like this.
+    fn of(rules: Vec<Rule>, written: Rules) -> Self {
+        Self { rules: rules.into_iter().map(|rule| (rule.field.as_str().into(), rule)).collect(), written }
+    }
+}
+
+/// The rules as they were written.
+impl From<Mapping> for Rules {
+    fn from(mapping: Mapping) -> Self {
+        mapping.written
     }
 }
 
@@ -73,7 +81,7 @@ impl Mapping {
     /// What Entra sends by default; see [`Preset::Entra`].
     #[must_use]
     pub fn entra() -> Self {
-        Self::of(Preset::Entra.rules())
+        Self::of(Preset::Entra.rules(), Rules { preset: Some(Preset::Entra), rules: Vec::new() })
     }
 
     /// Applies every rule.

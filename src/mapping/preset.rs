@@ -7,7 +7,7 @@ use crate::mapping::{Rule, Source};
 /// which may be. Groups and roles are left to you, since they mean something to your program only. No field is a key to
 /// find a person by, but for the two that only Entra has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Preset {
     /// Microsoft Entra ID. `tenant_id` and `object_id` must be there as well, and together they are the key. `email`

@@ -7,7 +7,7 @@ use crate::mapping::{InvalidMapping, Mapping, Preset};
 
 /// A preset, rules of your own, or both. Not checked yet: turning them into a [`Mapping`] does that.
 #[derive(Clone, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(default, deny_unknown_fields))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(default, deny_unknown_fields))]
 pub struct Rules {
     /// The rules to begin with.
     pub preset: Option<Preset>,
@@ -25,7 +25,7 @@ impl TryFrom<Rules> for Mapping {
         require(written.rules.len() <= MAX_RULES, "it has over 100 rules").map_err(of_all)?;
         let mut rules = written.preset.map(Preset::rules).unwrap_or_default();
         let mut fields = BTreeSet::new();
-        for own in written.rules {
+        for own in written.rules.clone() {
             let is_first = fields.insert(own.field.clone());
             own.check()
                 .and_then(|()| require(is_first, "there are two rules for this field"))
@@ -36,7 +36,7 @@ impl TryFrom<Rules> for Mapping {
             }
         }
         require(!rules.is_empty(), "it has neither preset nor rule").map_err(of_all)?;
-        Ok(Self::of(rules))
+        Ok(Self::of(rules, written))
     }
 }
 
@@ -49,7 +49,7 @@ const MAX_TABLE: usize = 1200;
 
 /// How one field is filled. Unless told otherwise it must have a value, and only one.
 #[derive(Clone, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(default, deny_unknown_fields))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(default, deny_unknown_fields))]
 pub struct Rule {
     /// The name of the field.
     pub field: String,
@@ -105,7 +105,7 @@ impl Rule {
 
 /// Where a value comes from. In a file `{ name = "email" }`, `{ friendly_name = "mail" }`, `"name_id"`.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Source {
     /// The attribute with this `Name`; that of Entra's groups is read as [`Source::Groups`].

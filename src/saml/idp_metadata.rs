@@ -7,11 +7,15 @@ use crate::crypto::{Certificate, CertificateError, Fingerprint};
 use crate::dsig::{DS, DsigError, Leniency, Policy, TrustedKeys, verify};
 use crate::encoding::{Quoted, trim_xml};
 use crate::ids::{EndpointUrl, EntityId, InvalidId};
-use crate::time::UnixTime;
+use crate::time::{UnixTime, duration};
 use crate::xml::{Document, Element, Limits, XmlError};
+
+/// Publication information about metadata (MDRPI 1.0).
+const MDRPI: &str = "urn:oasis:names:tc:SAML:metadata:rpi";
 
 /// How a message is carried.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Binding {
     /// In the query of a URL (SAML Bindings 3.4).
@@ -31,13 +35,76 @@ impl Binding {
 }
 
 /// An identity provider whose keys we trust: at least one key, and at least one place to ask.
+///
+/// With the feature `serde` it can be kept and read again, as trusted as the place where it was kept; the two `danger_`
+/// settings are not kept with it.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(try_from = "Kept", into = "Kept"))]
 pub struct IdentityProvider {
     entity_id: EntityId,
     sso: Vec<(Binding, EndpointUrl)>,
+    slo: Vec<(Binding, EndpointUrl)>,
     keys: TrustedKeys,
     wants_requests_signed: bool,
+    lifetime: Lifetime,
     leniency: Leniency,
+}
+
+/// What metadata says of its own age (SAML Metadata 2.3.1, 2.3.2; publication information, MDRPI 2.2).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(default))]
+#[non_exhaustive]
+pub struct Lifetime {
+    /// From when on it must not be used any more: the earliest `validUntil` around the entity.
+    pub valid_until: Option<UnixTime>,
+    /// How long it may be kept at most before it is fetched again: the shortest `cacheDuration`.
+    pub cache_duration: Option<Duration>,
+    /// When it was made, if it says so: `creationInstant`.
+    pub created: Option<UnixTime>,
+}
+
+/// How an identity provider is kept: all of it but the `danger_` settings.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    entity_id: EntityId,
+    sso: Vec<(Binding, EndpointUrl)>,
+    #[serde(default)]
+    slo: Vec<(Binding, EndpointUrl)>,
+    #[serde(default)]
+    certificates: Vec<Certificate>,
+    #[serde(default)]
+    fingerprints: Vec<Fingerprint>,
+    #[serde(default)]
+    wants_requests_signed: bool,
+    #[serde(default)]
+    lifetime: Lifetime,
+}
+
+#[cfg(feature = "serde")]
+impl From<IdentityProvider> for Kept {
+    fn from(idp: IdentityProvider) -> Self {
+        let IdentityProvider { entity_id, sso, slo, keys, wants_requests_signed, lifetime, leniency: _ } = idp;
+        let (certificates, fingerprints) = (keys.certificates().to_vec(), keys.fingerprints().to_vec());
+        Self { entity_id, sso, slo, certificates, fingerprints, wants_requests_signed, lifetime }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Kept> for IdentityProvider {
+    type Error = MetadataError;
+
+    fn try_from(kept: Kept) -> Result<Self, MetadataError> {
+        let Kept { entity_id, sso, slo, certificates, fingerprints, wants_requests_signed, lifetime } = kept;
+        let name = || Quoted::new(entity_id.as_ref());
+        if sso.is_empty() {
+            return Err(MetadataError::NoSsoEndpoint(name()));
+        }
+        let keys = TrustedKeys::of(certificates, fingerprints).ok_or_else(|| MetadataError::NoSigningKey(name()))?;
+        let leniency = Leniency::default();
+        Ok(Self { entity_id, sso, slo, keys, wants_requests_signed, lifetime, leniency })
+    }
 }
 
 /// Why the caller believes these bytes of metadata. There is no default.
@@ -112,7 +179,7 @@ impl IdentityProvider {
     /// One key and one endpoint (by HTTP-Redirect), set by hand.
     #[must_use]
     pub fn pinned(entity_id: EntityId, sso: EndpointUrl, key: Certificate) -> Self {
-        Self::by_hand(entity_id, sso, TrustedKeys::one(key))
+        Self::by_hand(entity_id, sso, None, TrustedKeys::one(key))
     }
 
     /// As [`pinned`](Self::pinned), by the fingerprint of the certificate alone, for a settings page on which somebody
@@ -120,12 +187,20 @@ impl IdentityProvider {
     /// show.
     #[must_use]
     pub fn pinned_by_fingerprint(entity_id: EntityId, sso: EndpointUrl, key: Fingerprint) -> Self {
-        Self::by_hand(entity_id, sso, TrustedKeys::pinned(key))
+        Self::by_hand(entity_id, sso, None, TrustedKeys::one_fingerprint(key))
     }
 
-    fn by_hand(entity_id: EntityId, sso: EndpointUrl, keys: TrustedKeys) -> Self {
-        let (sso, leniency) = (vec![(Binding::Redirect, sso)], Leniency::default());
-        Self { entity_id, sso, keys, wants_requests_signed: false, leniency }
+    /// Both endpoints by HTTP-Redirect.
+    pub(crate) fn by_hand(entity_id: EntityId, sso: EndpointUrl, slo: Option<EndpointUrl>, keys: TrustedKeys) -> Self {
+        Self {
+            entity_id,
+            sso: vec![(Binding::Redirect, sso)],
+            slo: slo.map(|slo| (Binding::Redirect, slo)).into_iter().collect(),
+            keys,
+            wants_requests_signed: false,
+            lifetime: Lifetime::default(),
+            leniency: Leniency::default(),
+        }
     }
 
     /// Reads the metadata of an identity provider, the only one in the document.
@@ -182,18 +257,16 @@ impl IdentityProvider {
             must_be_current(*role, now)?;
         }
         let keys = signing_keys(&roles, name())?;
-        let mut sso = Vec::new();
-        for service in inside(&roles, "SingleSignOnService") {
-            if let Some(binding) = Binding::from_uri(trim_xml(service.required("Binding")?)) {
-                sso.push((binding, endpoint(trim_xml(service.required("Location")?))?));
-            }
-        }
+        let sso: Vec<_> = services(&roles, "SingleSignOnService", endpoint).collect::<Result<_, _>>()?;
         if sso.is_empty() {
             return Err(MetadataError::NoSsoEndpoint(name()));
         }
         let mut wants = roles.iter().filter_map(|role| role.attribute("WantAuthnRequestsSigned"));
         let wants_requests_signed = wants.any(|text| matches!(trim_xml(text), "true" | "1"));
-        Ok(Self { entity_id, sso, keys, wants_requests_signed, leniency: Leniency::default() })
+        // One that cannot be used keeps nobody from signing in.
+        let slo = services(&roles, "SingleLogoutService", endpoint).filter_map(Result::ok).collect();
+        let lifetime = lifetime(entity, &roles)?;
+        Ok(Self { entity_id, sso, slo, keys, wants_requests_signed, lifetime, leniency: Leniency::default() })
     }
 
     setters! {
@@ -219,6 +292,16 @@ impl IdentityProvider {
         pub fn sso_url(&self, binding: Binding) -> Option<&EndpointUrl> {
             self.sso.iter().find(|(known, _)| *known == binding).map(|(_, url)| url)
         }
+        /// Where to send a person who signs out, by this binding.
+        pub fn slo_url(&self, binding: Binding) -> Option<&EndpointUrl> {
+            self.slo.iter().find(|(known, _)| *known == binding).map(|(_, url)| url)
+        }
+        /// What its metadata says of its own age; nothing, for one that was set by hand. Reading the metadata has looked
+        /// at it once: a program that keeps it for longer looks again ([`Tenants`](crate::tenants::Tenants) does).
+        pub fn lifetime(&self) -> Lifetime { self.lifetime }
+        /// SHA-256 of certificates that are trusted though they are not known; see
+        /// [`pinned_by_fingerprint`](Self::pinned_by_fingerprint).
+        pub fn fingerprints(&self) -> &[Fingerprint] { self.keys.fingerprints() }
         pub(crate) fn keys(&self) -> &TrustedKeys { &self.keys }
         pub(crate) fn leniency(&self) -> Leniency { self.leniency }
     }
@@ -276,6 +359,39 @@ fn must_be_current(element: Element<'_>, now: UnixTime) -> Result<(), MetadataEr
     }
 }
 
+/// The earliest end, the shortest time to keep it, and when the whole was made.
+fn lifetime(entity: Element<'_>, roles: &[Element<'_>]) -> Result<Lifetime, MetadataError> {
+    let around = std::iter::successors(Some(entity), |inner| inner.parent());
+    let mut known = Lifetime::default();
+    for element in around.chain(roles.iter().copied()) {
+        let until = element.attribute("validUntil").map(|text| instant(element, text)).transpose()?;
+        known.valid_until = known.valid_until.into_iter().chain(until).min();
+        // What cannot be read as a duration says nothing.
+        let cache = element.attribute("cacheDuration").and_then(|text| duration(trim_xml(text)));
+        known.cache_duration = known.cache_duration.into_iter().chain(cache).min();
+        let extensions = element.elements().filter(|child| child.is(MD, "Extensions"));
+        let published = extensions.flat_map(Element::elements).find(|inner| inner.is(MDRPI, "PublicationInfo"));
+        if let Some((info, text)) = published.and_then(|info| Some((info, info.attribute("creationInstant")?))) {
+            known.created = known.created.max(Some(instant(info, text)?));
+        }
+    }
+    Ok(known)
+}
+
+/// Addresses of one kind of service, by bindings that we know.
+fn services(
+    roles: &[Element<'_>], name: &'static str, endpoint: fn(&str) -> Result<EndpointUrl, InvalidId>,
+) -> impl Iterator<Item = Result<(Binding, EndpointUrl), MetadataError>> {
+    inside(roles, name).filter_map(move |service| {
+        let read = || {
+            let binding = Binding::from_uri(trim_xml(service.required("Binding")?));
+            let url = |binding| Ok((binding, endpoint(trim_xml(service.required("Location")?))?));
+            binding.map(url).transpose()
+        };
+        read().transpose()
+    })
+}
+
 /// The elements of this name that are directly in one of the roles.
 fn inside<'d>(roles: &[Element<'d>], name: &'static str) -> impl Iterator<Item = Element<'d>> {
     roles.iter().flat_map(|role| role.elements()).filter(move |child| child.is(MD, name))
@@ -307,7 +423,7 @@ fn signing_keys(roles: &[Element<'_>], entity: Quoted) -> Result<TrustedKeys, Me
         }
     }
     let count = problems.len();
-    match (TrustedKeys::new(certificates), problems.into_iter().next()) {
+    match (TrustedKeys::of(certificates, Vec::new()), problems.into_iter().next()) {
         (Some(keys), _) => Ok(keys),
         (None, Some(first)) => Err(MetadataError::NoUsableKey(entity, count, first)),
         (None, None) => Err(MetadataError::NoSigningKey(entity)),

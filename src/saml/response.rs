@@ -2,8 +2,9 @@
 
 use super::{SAML, SAMLP, XENC, instant};
 use crate::dsig::DS;
-use crate::encoding::Quoted;
-use crate::xml::{Document, Element, XmlError};
+use crate::encoding::{Quoted, trim_xml};
+use crate::ids::EntityId;
+use crate::xml::{Document, Element, Limits, XmlError};
 
 texts! {
     pub fn code;
@@ -72,6 +73,13 @@ pub(crate) struct Envelope<'d> {
     assertion: Option<Element<'d>>,
 }
 
+/// Whom an answer names as its issuer, before anything of it has been judged: good for finding who may judge it, and for
+/// nothing else.
+pub(crate) fn claimed_issuer(xml: &[u8]) -> Result<Option<EntityId>, MessageError> {
+    let document = Document::parse(xml, &Limits::MESSAGE)?;
+    Ok(Envelope::read(&document)?.claimed_issuer()?.and_then(|name| name.parse().ok()))
+}
+
 impl<'d> Envelope<'d> {
     /// Reads the envelope by the schema (SAML Core 3.2.2 and 3.3.3).
     pub(crate) fn read(document: &'d Document<'d>) -> Result<Self, MessageError> {
@@ -101,6 +109,12 @@ impl<'d> Envelope<'d> {
             status,
             assertion,
         })
+    }
+
+    /// Who it says it is from, in itself or in its assertion: nobody vouches for that.
+    fn claimed_issuer(&self) -> Result<Option<&'d str>, MessageError> {
+        let inner = || self.assertion?.elements().find(|child| child.is(SAML, "Issuer"));
+        Ok(self.issuer.or_else(inner).map(Element::text).transpose()?.map(trim_xml))
     }
 
     /// The one assertion.

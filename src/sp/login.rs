@@ -4,8 +4,9 @@ use super::replay::{ClaimError, ReplayKey};
 use super::state::{self, CookieKey, SetCookie, State};
 use super::web_sso::Judged;
 use crate::crypto::{Certificate, SecureRandom};
+use crate::encoding::{Quoted, base64url_decode, base64url_encode};
 use crate::error::{Error, Rejection};
-use crate::ids::{EntityId, MessageId, RelayState, ReturnTo};
+use crate::ids::{EntityId, InvalidId, MessageId, RelayState, ReturnTo, TenantId};
 use crate::saml::{Assertion, Attributes, AuthnStatement, Claims, NameId, Outgoing};
 use crate::time::UnixTime;
 
@@ -31,12 +32,15 @@ pub struct PendingLogin {
     pub(super) relay_state: RelayState,
     /// Digest of the names of both sides and of the address between them.
     pub(super) agreement: [u8; 32],
+    pub(super) tenant: Option<TenantId>,
     pub(super) return_to: ReturnTo,
     pub(super) begun: UnixTime,
     pub(super) expires: UnixTime,
     pub(super) force_authn: bool,
     /// Of the person whom the answer must be about.
     pub(super) subject: Option<[u8; 32]>,
+    /// The person authenticates anew, in the middle of a session of ours.
+    pub(super) reauthenticates: bool,
     pub(super) contexts: Vec<String>,
 }
 
@@ -50,6 +54,11 @@ impl PendingLogin {
         pub fn return_to(&self) -> &ReturnTo { &self.return_to }
         /// Until when it can be answered.
         pub fn expires(&self) -> UnixTime { self.expires }
+        /// For which of your customers it was begun; `None` without [`Tenants`](crate::tenants::Tenants). The answer has no
+        /// say in that.
+        pub fn tenant(&self) -> Option<&TenantId> { self.tenant.as_ref() }
+        /// Whether the person is to authenticate anew.
+        pub fn forces_authn(&self) -> bool { self.force_authn }
     }
 
     /// Seals it into a cookie for the browser that began the login.
@@ -133,7 +142,33 @@ pub(super) struct Answered {
     pub(super) request_id: Option<MessageId>,
     pub(super) relay_state: Option<RelayState>,
     pub(super) return_to: ReturnTo,
+    pub(super) reauthenticates: bool,
+    pub(super) tenant: Option<TenantId>,
 }
+
+/// By what a person is known again when the same identity provider names the person once more: a digest, which tells
+/// nothing by itself. Keep its text in your session; see
+/// [`ServiceProvider::start_reauthentication`](crate::ServiceProvider::start_reauthentication).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Subject(pub(super) [u8; 32]);
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&base64url_encode(&self.0))
+    }
+}
+
+impl std::str::FromStr for Subject {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let bytes = base64url_decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        let reason = "43 characters that `Login::subject` gave are wanted";
+        bytes.map(Self).ok_or_else(|| InvalidId { expected: "Subject", found: Quoted::new(text), reason })
+    }
+}
+
+crate::shorthand::serde_as_text!(Subject);
 
 /// Somebody has signed in.
 ///
@@ -170,6 +205,14 @@ impl Login {
         pub fn signed_by(&self) -> &Certificate { &self.certificate }
         /// Where the person wanted to go.
         pub fn return_to(&self) -> &ReturnTo { &self.answered.return_to }
+        /// Which of your customers the person signed in for; `None` without [`Tenants`](crate::tenants::Tenants).
+        pub fn tenant(&self) -> Option<&TenantId> { self.answered.tenant.as_ref() }
+        /// By what to know the person again.
+        pub fn subject(&self) -> Subject { Subject(self.name_id().fingerprint()) }
+        /// Whether this answers
+        /// [`start_reauthentication`](crate::ServiceProvider::start_reauthentication): it is about the person whom the session
+        /// was about, who authenticated after it began. It is no new session.
+        pub fn is_reauthentication(&self) -> bool { self.answered.reauthenticates }
     }
 
     /// Name and attributes, for [`Mapping::apply`](crate::mapping::Mapping::apply).

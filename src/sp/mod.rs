@@ -5,25 +5,26 @@
 mod corpus;
 mod login;
 mod replay;
+mod service;
 mod state;
 mod web_sso;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use login::{Login, PendingLogin, StartedLogin, UnclaimedLogin};
+pub use login::{Login, PendingLogin, StartedLogin, Subject, UnclaimedLogin};
 pub use replay::{ClaimError, MemoryReplayCache, ReplayCache, ReplayKey};
+pub use service::Service;
 pub use state::{CookieKey, SetCookie};
 pub(crate) use state::{State, open, surplus};
 
-use crate::crypto::{Certificate, SecureRandom, SigningKey, sha256};
-use crate::dsig::{Placement, SignatureStyle, sign_element};
+use crate::crypto::{SecureRandom, sha256};
+use crate::dsig::Placement;
 use crate::encoding::Quoted;
 use crate::error::{ConfigurationError, Error, Rejection};
-use crate::ids::{EndpointUrl, EntityId, MessageId, RelayState, ReturnTo};
+use crate::ids::{EndpointUrl, EntityId, MessageId, RelayState, ReturnTo, TenantId};
 use crate::saml::{
-    AuthnRequest, AuthnRequestEnvelope, Binding, Contact, IdentityProvider, Organization, Outgoing, PostedResponse,
-    Published, SpMetadata, post, redirect,
+    AuthnRequest, AuthnRequestEnvelope, Binding, IdentityProvider, Outgoing, PostedResponse, post, redirect,
 };
 use crate::time::UnixTime;
 use login::Answered;
@@ -69,23 +70,20 @@ pub struct ServiceProvider {
     entity_id: EntityId,
     acs: EndpointUrl,
     idp: IdentityProvider,
-    /// Digest of these three. A pending login is bound to it: it can be answered only under the same agreement.
+    tenant: Option<TenantId>,
+    /// Digest of these four. A pending login is bound to it: it can be answered only under the same agreement.
     agreement: [u8; 32],
     audiences: Vec<String>,
     clock_skew: Duration,
     pending_for: Duration,
     unsolicited: Unsolicited,
+    return_origins: Vec<EndpointUrl>,
     binding: Option<Binding>,
-    signing: Option<Arc<Signing>>,
+    service: Arc<Service>,
     sign_requests: bool,
-    sign_metadata: bool,
-    published: Published,
-}
-
-#[derive(Debug)]
-struct Signing {
-    key: SigningKey,
-    certificate: Certificate,
+    says_signed: Option<bool>,
+    force_authn: bool,
+    max_authn_age: Option<Duration>,
 }
 
 impl ServiceProvider {
@@ -96,9 +94,9 @@ impl ServiceProvider {
 
     /// The three facts that both sides must agree on: our name, where answers go, and whom we ask.
     pub fn new(entity_id: EntityId, acs: EndpointUrl, idp: IdentityProvider) -> Self {
-        let names = [idp.entity_id().as_ref(), entity_id.as_ref(), acs.as_ref()];
         Self {
-            agreement: sha256(names.join("\n").as_bytes()),
+            agreement: agreement(&idp, &entity_id, &acs, None),
+            tenant: None,
             audiences: audiences(&entity_id),
             entity_id,
             acs,
@@ -106,11 +104,13 @@ impl ServiceProvider {
             clock_skew: CLOCK_SKEW,
             pending_for: PENDING_FOR,
             unsolicited: Unsolicited::Refuse,
+            return_origins: Vec::new(),
             binding: None,
-            signing: None,
+            service: Arc::default(),
             sign_requests: false,
-            sign_metadata: false,
-            published: Published::default(),
+            says_signed: None,
+            force_authn: false,
+            max_authn_age: None,
         }
     }
 
@@ -129,38 +129,21 @@ impl ServiceProvider {
         pub fn with_unsolicited(mut self, unsolicited: Unsolicited) { self.unsolicited = unsolicited }
         /// How to send requests. Without this, by Redirect where the identity provider takes it.
         pub fn with_request_binding(mut self, binding: Binding) { self.binding = Some(binding) }
-    }
-
-    /// Our key for signing, with its certificate, which the metadata shows. Having one does not sign anything yet: see
-    /// [`signing_requests`](Self::signing_requests).
-    ///
-    /// # Errors
-    /// When the certificate is not the key's.
-    pub fn with_signing_key(mut self, key: SigningKey, certificate: Certificate) -> Result<Self, Error> {
-        if key.public_key() != *certificate.key() {
-            let thumbprint = certificate.thumbprint_sha256().into();
-            return Err(ConfigurationError::KeyMismatch(thumbprint).into());
-        }
-        self.signing = Some(Arc::new(Signing { key, certificate }));
-        Ok(self)
-    }
-
-    builders! {
+        /// Another site of ours, by any address on it, that logins may lead to: its scheme, host and port are compared byte
+        /// for byte. May be called several times; our own site always is one.
+        pub fn with_return_origin(mut self, site: EndpointUrl) { self.return_origins.push(site) }
+        /// Our keys, and who we are.
+        pub fn with_service(mut self, service: impl Into<Arc<Service>>) { self.service = service.into() }
         /// Signs every request, and says so in the metadata (`AuthnRequestsSigned`).
         pub fn signing_requests(mut self) { self.sign_requests = true }
-        /// Signs the metadata.
-        pub fn signing_metadata(mut self) { self.sign_metadata = true }
-        /// Shows another signing certificate in the metadata: the next one, before it is used, or the last one, until
-        /// nobody needs it.
-        pub fn publishing_signing_certificate(mut self, certificate: Certificate) { self.published.signing.push(certificate) }
-        /// Shows a certificate in the metadata for the identity provider to encrypt to.
-        pub fn publishing_encryption_certificate(mut self, certificate: Certificate) { self.published.encryption.push(certificate) }
-        /// Who runs the service, for the metadata.
-        pub fn with_organization(mut self, organization: Organization) { self.published.organization = Some(organization) }
-        /// Whom to ask, for the metadata; may be called several times.
-        pub fn with_contact(mut self, contact: Contact) { self.published.contacts.push(contact) }
-        /// A kind of `NameID` that we can use, for the metadata; may be called several times.
-        pub fn with_name_id_format(mut self, format: impl Into<String>) { self.published.name_id_formats.push(format.into()) }
+        /// What the metadata says in `AuthnRequestsSigned`, if it is not to say whether requests are signed: `false` while
+        /// the identity provider does not know the key yet, for example.
+        pub fn with_authn_requests_signed(mut self, says: bool) { self.says_signed = Some(says) }
+        /// Has every person authenticate anew at every login (`ForceAuthn`), whatever is asked for otherwise.
+        pub fn always_authenticating(mut self) { self.force_authn = true }
+        /// How long ago a person may have authenticated at the identity provider. An answer about an earlier time is
+        /// refused; [`Routes`](crate::http::Routes) then ask once more, with `ForceAuthn`.
+        pub fn with_max_authn_age(mut self, age: Duration) { self.max_authn_age = Some(age) }
     }
 
     getters! {
@@ -171,6 +154,27 @@ impl ServiceProvider {
         /// Whom we ask.
         pub fn identity_provider(&self) -> &IdentityProvider { &self.idp }
         pub(crate) fn unsolicited(&self) -> &Unsolicited { &self.unsolicited }
+    }
+
+    /// For one of many customers: a login that was begun for one is finished for no other, though both ask the same
+    /// identity provider under the same names.
+    pub(crate) fn for_tenant(mut self, tenant: TenantId) -> Self {
+        self.agreement = agreement(&self.idp, &self.entity_id, &self.acs, Some(&tenant));
+        self.tenant = Some(tenant);
+        self
+    }
+
+    /// Reads where a login is to lead: a path on our own site, or an address on it or on a site that
+    /// [`with_return_origin`](Self::with_return_origin) names.
+    ///
+    /// # Errors
+    /// When it leads anywhere else.
+    pub fn return_to(&self, text: &str) -> Result<ReturnTo, crate::ids::InvalidId> {
+        let other = |url: EndpointUrl| match &self.acs {
+            ours if url.same_origin(ours) => url.path_and_query().parse().ok(),
+            _ => self.return_origins.iter().any(|site| url.same_origin(site)).then(|| ReturnTo::elsewhere(&url)),
+        };
+        text.parse().or_else(|error| text.parse().ok().and_then(other).ok_or(error))
     }
 
     // ---- asking ----
@@ -192,9 +196,31 @@ impl ServiceProvider {
     pub fn start_login_with(
         &self, request: &AuthnRequest, return_to: ReturnTo, now: UnixTime, rng: &dyn SecureRandom,
     ) -> Result<StartedLogin, Error> {
+        self.start(request, None, return_to, now, rng)
+    }
+
+    /// Has the person of an earlier login authenticate anew, before something that cannot be undone: the answer must be
+    /// about the same person ([`Login::subject`], which you kept in your session), who authenticates after this instant.
+    /// The login that comes of it says [`is_reauthentication`](Login::is_reauthentication). For identity providers that
+    /// give a person the same `NameID` at each login, as Entra does unless *transient* was chosen.
+    ///
+    /// # Errors
+    /// As [`start_login`](Self::start_login).
+    pub fn start_reauthentication(
+        &self, subject: &Subject, return_to: ReturnTo, now: UnixTime, rng: &dyn SecureRandom,
+    ) -> Result<StartedLogin, Error> {
+        self.start(&AuthnRequest::new().force_authn(), Some(subject), return_to, now, rng)
+    }
+
+    fn start(
+        &self, request: &AuthnRequest, again: Option<&Subject>, return_to: ReturnTo, now: UnixTime,
+        rng: &dyn SecureRandom,
+    ) -> Result<StartedLogin, Error> {
         if request.names_no_context() {
             return Err(ConfigurationError::NoContextClass.into());
         }
+        let forced = self.force_authn.then(|| request.clone().force_authn());
+        let request = forced.as_ref().unwrap_or(request);
         let (mut id, mut relay) = ([0; 20], [0; 16]);
         rng.fill(&mut id)?;
         rng.fill(&mut relay)?;
@@ -212,7 +238,7 @@ impl ServiceProvider {
             issuer: &self.entity_id,
         });
         let signing = match self.sign_requests {
-            true => Some(self.signing.as_deref().ok_or(ConfigurationError::NoSigningKey)?),
+            true => Some(self.service.signing()?),
             false => None,
         };
         let outgoing = match (binding, signing) {
@@ -226,7 +252,10 @@ impl ServiceProvider {
                 Outgoing::Post(post(destination, &signed, &relay_state))
             }
         };
-        let pending = self.pending(request, request_id, relay_state, return_to, now);
+        let mut pending = self.pending(request, request_id, relay_state, return_to, now);
+        if let Some(Subject(digest)) = again {
+            (pending.subject, pending.reauthenticates) = (Some(*digest), true);
+        }
         Ok(StartedLogin { outgoing, pending })
     }
 
@@ -257,6 +286,8 @@ impl ServiceProvider {
             request_id: Some(pending.request_id),
             relay_state: Some(pending.relay_state),
             return_to: pending.return_to,
+            reauthenticates: pending.reauthenticates,
+            tenant: self.tenant.clone(),
         };
         Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), verdict?, answered))
     }
@@ -299,7 +330,7 @@ impl ServiceProvider {
             Unsolicited::Refuse | Unsolicited::Accept { .. } => Err(Rejection::Unsolicited.into()),
         };
         report(&verdict);
-        verdict.map(|_| wanted(posted))
+        verdict.map(|_| self.wanted(posted))
     }
 
     /// As [`finish_unsolicited`](Self::finish_unsolicited), up to the replay cache.
@@ -312,8 +343,14 @@ impl ServiceProvider {
             Unsolicited::Accept { .. } => judge(self, posted.xml(), None, now),
         };
         report(&verdict);
-        let answered = Answered { request_id: None, relay_state: None, return_to: wanted(posted) };
+        let (return_to, tenant) = (self.wanted(posted), self.tenant.clone());
+        let answered = Answered { request_id: None, relay_state: None, return_to, reauthenticates: false, tenant };
         Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), verdict?, answered))
+    }
+
+    /// Where an answer that nobody asked for wants to lead: its relay state, if we go there.
+    fn wanted(&self, posted: &PostedResponse) -> ReturnTo {
+        posted.relay_state().and_then(|relay| self.return_to(relay.as_ref()).ok()).unwrap_or_default()
     }
 
     /// Any difference of clocks, however long: named `danger` where it is public.
@@ -336,7 +373,9 @@ impl ServiceProvider {
             request_id,
             relay_state,
             agreement: self.agreement,
+            tenant: self.tenant.clone(),
             return_to,
+            reauthenticates: false,
             begun: now,
             expires: now.plus(self.pending_for),
             force_authn: request.must_authenticate_anew(),
@@ -352,29 +391,15 @@ impl ServiceProvider {
     /// # Errors
     /// When it is to be signed and there is no key.
     pub fn metadata(&self) -> Result<String, Error> {
-        let current = self.signing.as_deref().map(|signing| &signing.certificate);
-        let metadata = SpMetadata {
-            entity_id: &self.entity_id,
-            acs: &self.acs,
-            requests_signed: self.sign_requests,
-            current,
-            published: &self.published,
-        };
-        if !self.sign_metadata {
-            return Ok(metadata.to_xml(None));
-        }
-        let signing = self.signing.as_deref().ok_or(ConfigurationError::NoSigningKey)?;
-        // The same ID each time: the document is the same, and nobody answers it.
-        signing.sign(&metadata.to_xml(Some("metadata")), Placement::First)
+        let requests_signed = self.says_signed.unwrap_or(self.sign_requests);
+        self.service.metadata(&self.entity_id, &self.acs, requests_signed)
     }
 }
 
-impl Signing {
-    fn sign(&self, xml: &str, placement: Placement) -> Result<String, Error> {
-        let style = SignatureStyle::Prefixed;
-        let signed = sign_element(xml, placement, style, &self.key, &self.certificate)?;
-        signed.ok_or_else(|| ConfigurationError::NoSigningKey.into())
-    }
+/// Whom we ask, under which name, where the answer goes, and for which of our customers.
+fn agreement(idp: &IdentityProvider, entity_id: &EntityId, acs: &EndpointUrl, tenant: Option<&TenantId>) -> [u8; 32] {
+    let names = [idp.entity_id().as_ref(), entity_id.as_ref(), acs.as_ref(), tenant.map_or("", AsRef::as_ref)];
+    sha256(names.join("\n").as_bytes())
 }
 
 /// Our entity ID; and as Entra writes it, with `spn:` in front, when it is no URI.
@@ -382,11 +407,6 @@ fn audiences(entity_id: &EntityId) -> Vec<String> {
     let name = entity_id.as_ref();
     let spn = (!name.contains(':')).then(|| format!("spn:{name}"));
     std::iter::once(name.to_owned()).chain(spn).collect()
-}
-
-/// Where an answer that nobody asked for wants to lead: its relay state, if that is a path on our own site.
-fn wanted(posted: &PostedResponse) -> ReturnTo {
-    posted.relay_state().and_then(|relay| relay.as_ref().parse().ok()).unwrap_or_default()
 }
 
 /// An event at each verdict, with the code of an error or the ID of the assertion; no names.

@@ -190,12 +190,18 @@ const ANSWERED: &str = "2";
 fn encode(state: &State) -> String {
     match state {
         State::Pending(pending) => {
-            let anew = if pending.force_authn { "1" } else { "0" };
+            let anew = match (pending.reauthenticates, pending.force_authn) {
+                (true, _) => "2",
+                (false, true) => "1",
+                (false, false) => "0",
+            };
             let (begun, expires) = (pending.begun.as_millis(), pending.expires.as_millis());
             let agreement = base64url_encode(&pending.agreement);
+            let tenant = pending.tenant.as_ref().map_or("", AsRef::as_ref);
             let (id, return_to) = (&pending.request_id, &pending.return_to);
             let subject = pending.subject.map(|subject| base64url_encode(&subject)).unwrap_or_default();
-            let head = format!("{PENDING}\n{anew}\n{begun}\n{expires}\n{agreement}\n{id}\n{return_to}\n{subject}");
+            let head =
+                format!("{PENDING}\n{anew}\n{begun}\n{expires}\n{agreement}\n{tenant}\n{id}\n{return_to}\n{subject}");
             let contexts = pending.contexts.iter().map(|class| class.replace('\n', " "));
             contexts.fold(head, |out, class| format!("{out}\n{class}"))
         }
@@ -207,19 +213,24 @@ fn decode(plain: &str, relay_state: &RelayState) -> Option<State> {
     let mut lines = plain.split('\n');
     let kind = lines.next()?;
     if kind == ANSWERED {
-        return Some(State::Answered(lines.next()?.parse().ok()?));
+        return Some(State::Answered(ReturnTo::kept(lines.next()?)?));
     }
-    let force_authn = lines.next().filter(|_| kind == PENDING)? == "1";
+    let anew = lines.next().filter(|_| kind == PENDING)?;
     let begun = UnixTime::from_millis(lines.next()?.parse().ok()?);
     let expires = UnixTime::from_millis(lines.next()?.parse().ok()?);
     Some(State::Pending(PendingLogin {
         relay_state: relay_state.clone(),
-        force_authn,
+        force_authn: anew != "0",
+        reauthenticates: anew == "2",
         begun,
         expires,
         agreement: base64url_decode(lines.next()?).ok()?.try_into().ok()?,
+        tenant: match lines.next()? {
+            "" => None,
+            tenant => Some(tenant.parse().ok()?),
+        },
         request_id: lines.next()?.parse().ok()?,
-        return_to: lines.next()?.parse().ok()?,
+        return_to: ReturnTo::kept(lines.next()?)?,
         subject: match lines.next()? {
             "" => None,
             subject => Some(base64url_decode(subject).ok()?.try_into().ok()?),

@@ -242,6 +242,12 @@ fn somebody_authenticated(
         let session = Validity { not_before: None, not_on_or_after: statement.session_not_on_or_after };
         must_hold("session", sp, session, now)?;
     }
+    for statement in statements {
+        let oldest = sp.max_authn_age.map(|age| now.minus(age));
+        if let Some(oldest) = oldest.filter(|oldest| statement.authn_instant.plus(sp.clock_skew) < *oldest) {
+            return Err(Rejection::AuthenticationTooOld(statement.authn_instant, oldest));
+        }
+    }
     let Some(asked) = asked else { return Ok(()) };
     for statement in statements {
         let class = statement.context_class.as_deref();

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::*;
+use crate::crypto::{Certificate, SigningKey};
+use crate::dsig::{SignatureStyle, sign_element};
 use crate::encoding::{base64_decode, base64_encode, percent_decode};
 use crate::error::Error;
 use crate::xml::{Document, Element, Limits, canonicalize};

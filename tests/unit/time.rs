@@ -74,3 +74,27 @@ fn the_end_is_outside_and_the_start_is_inside() {
     assert_eq!(validity.must_hold_at(at(209), Duration::from_secs(10)), Ok(()));
     assert_eq!(validity.must_hold_at(at(90), Duration::from_secs(10)), Ok(()));
 }
+
+#[test]
+fn a_duration_is_read_as_xml_schema_writes_it() {
+    use super::duration;
+    let day = 86_400;
+    for (text, seconds) in [
+        ("PT1H", 3600),
+        ("P1D", day),
+        ("PT604800S", 7 * day),
+        ("P1Y2M3DT4H5M6S", (365 + 60 + 3) * day + 4 * 3600 + 5 * 60 + 6),
+        ("PT0.9S", 0),
+        ("P1M", 30 * day),
+        ("PT1M", 60),
+    ] {
+        assert_eq!(duration(text).map(|span| span.as_secs()), Some(seconds), "{text}");
+    }
+    for text in
+        ["", "P", "PT", "-P1D", "1D", "P1DT", "P1H", "PT1D", "P1.5D", "PD", "P1D1D", "PT1S1H", "P 1D", "PT1.S", "P+1D"]
+    {
+        assert_eq!(duration(text), None, "{text}");
+    }
+    assert!(duration("P99999999999999999999Y").is_none(), "a number that is none");
+    assert!(duration("P999999999999999999Y").is_some(), "long, and no overflow");
+}

@@ -1,0 +1,535 @@
+//! Many customers, each with an identity provider of its own: who they are, in what state, and whose keys may speak for
+//! whom.
+//!
+//! [`Settings`] are what your database keeps of a [`Connection`]; [`Tenants`] holds them all, for many threads at once. A
+//! login is begun for one connection and can be finished for no other: it is bound to it in the sealed cookie, and the
+//! answer has no say in that. What changes (a key, a state, an address) is swapped as a whole, while logins go on with
+//! what they have; the state is looked at again when the answer comes.
+//!
+//! Metadata keeps itself current by three calls: [`Tenants::due`] says what to fetch, you fetch it (or let
+//! [`fetch`](crate::fetch) do so), and [`Tenants::install`] takes it, or keeps what stands.
+//!
+#![doc = "```"]
+#![doc = include_str!("../../examples/many_tenants.rs")]
+#![doc = "```"]
+
+mod refresh;
+mod settings;
+mod shards;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+pub use refresh::{Fetched, KeyChanges, Refresh, Saved, Snapshot};
+pub use settings::{Addresses, ConnectionState, Settings, Trust, UnsolicitedPolicy};
+
+use crate::crypto::{Certificate, SecureRandom};
+use crate::encoding::Quoted;
+use crate::error::{Error, Rejection, TenantError};
+use crate::ids::{EmailDomain, EndpointUrl, EntityId, ReturnTo, TenantId};
+use crate::mapping::Mapping;
+use crate::saml::{AuthnRequest, IdentityProvider, MetadataError, PostedResponse, claimed_issuer};
+use crate::sp::{
+    Login, PendingLogin, ReplayCache, Service, ServiceProvider, StartedLogin, Subject, UnclaimedLogin, Unsolicited,
+};
+use crate::time::UnixTime;
+use refresh::{Installed, Schedule};
+use shards::Shards;
+
+/// The connections of all customers. One object for the whole program, shared between threads.
+#[derive(Debug)]
+pub struct Tenants {
+    base: EndpointUrl,
+    service: Arc<Service>,
+    mapping: Arc<Mapping>,
+    replay_cache: Arc<dyn ReplayCache>,
+    connections: Shards<TenantId, Arc<Connection>>,
+    /// Who may be meant by an issuer; each is looked at again in its connection, which alone decides.
+    by_issuer: Shards<EntityId, Arc<[TenantId]>>,
+    by_domain: Shards<EmailDomain, TenantId>,
+    live: RwLock<Live>,
+    schedule: Mutex<Schedule>,
+    /// Held by who changes something, never by a login.
+    editing: Mutex<()>,
+}
+
+/// Whom a person can choose.
+#[derive(Debug, Default)]
+struct Live {
+    all: BTreeSet<TenantId>,
+    /// By name.
+    listed: BTreeSet<(String, TenantId)>,
+    with_domain: usize,
+}
+
+/// One connection as it stands: it never changes; what changes takes its place.
+#[derive(Debug)]
+pub struct Connection {
+    settings: Arc<Settings>,
+    entity_id: EntityId,
+    acs: EndpointUrl,
+    service: Arc<Service>,
+    mapping: Arc<Mapping>,
+    installed: Option<Arc<Installed>>,
+    provider: Option<ServiceProvider>,
+}
+
+impl Connection {
+    getters! {
+        /// Your name for it.
+        pub fn id(&self) -> &TenantId { &self.settings.id }
+        /// Who may use it.
+        pub fn state(&self) -> ConnectionState { self.settings.state }
+        /// All its settings.
+        pub fn settings(&self) -> &Settings { &self.settings }
+        /// What fills the fields of your own record.
+        pub fn mapping(&self) -> &Mapping { &self.mapping }
+        /// Our name for it.
+        pub fn entity_id(&self) -> &EntityId { &self.entity_id }
+        /// Where its answers go.
+        pub fn assertion_consumer_service(&self) -> &EndpointUrl { &self.acs }
+        /// The identity provider, if its metadata has been installed.
+        pub fn identity_provider(&self) -> Option<&IdentityProvider> {
+            self.provider.as_ref().map(ServiceProvider::identity_provider)
+        }
+        /// When its metadata was fetched last; `None` if it was not, or does not have to be.
+        pub fn refreshed(&self) -> Option<UnixTime> { self.installed.as_ref().map(|installed| installed.at) }
+    }
+
+    /// Our metadata for it, also before anything is known of the identity provider.
+    ///
+    /// # Errors
+    /// When it is to be signed and there is no key.
+    pub fn metadata(&self) -> Result<String, Error> {
+        let signed = self.settings.authn_requests_signed.unwrap_or(self.settings.sign_requests);
+        self.service.metadata(&self.entity_id, &self.acs, signed)
+    }
+
+    /// Certificates of the identity provider that end within `span` of `now`, or have ended. When that is all of them,
+    /// nobody can sign in soon.
+    pub fn expiring(&self, now: UnixTime, span: Duration) -> impl Iterator<Item = &Certificate> {
+        let all = self.identity_provider().map(IdentityProvider::certificates).unwrap_or_default();
+        all.iter().filter(move |certificate| certificate.not_after() <= now.plus(span))
+    }
+
+    /// The service provider, if it may be used now.
+    pub(crate) fn provider(&self, now: UnixTime) -> Result<&ServiceProvider, Error> {
+        if self.settings.state == ConnectionState::Disabled {
+            return Err(TenantError::Disabled(self.id().clone()).into());
+        }
+        let provider = self.provider.as_ref().ok_or_else(|| TenantError::NotReady(self.id().clone()))?;
+        match provider.identity_provider().lifetime().valid_until {
+            Some(until) if until <= now => Err(MetadataError::Expired(until, now).into()),
+            _ => Ok(provider),
+        }
+    }
+
+    fn allows_unsolicited(&self) -> bool {
+        self.settings.unsolicited != UnsolicitedPolicy::Refuse && self.settings.state != ConnectionState::Disabled
+    }
+
+    /// The connection by these settings, with what was fetched for it.
+    fn of(
+        tenants: &Tenants, settings: Settings, installed: Option<Arc<Installed>>, fixed: Option<IdentityProvider>,
+    ) -> Self {
+        let (acs, metadata) = (tenants.base.child("acs"), tenants.base.child("metadata"));
+        let (acs, metadata) = match settings.addresses {
+            Addresses::Own => (acs.child(settings.id.as_ref()), metadata.child(settings.id.as_ref())),
+            Addresses::Shared => (acs, metadata),
+        };
+        let entity_id = settings.entity_id.clone().unwrap_or_else(|| EntityId::from_url(&metadata));
+        let idp = fixed.or_else(|| installed.as_ref().map(|installed| installed.idp.clone()));
+        let provider = idp.map(|idp| tenants.provider(&settings, &entity_id, &acs, idp));
+        let mapping = settings.mapping.clone().map_or_else(|| Arc::clone(&tenants.mapping), Arc::new);
+        let (settings, service) = (Arc::new(settings), Arc::clone(&tenants.service));
+        Self { settings, entity_id, acs, service, mapping, installed, provider }
+    }
+}
+
+/// What became of an answer that nobody asked for.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use]
+pub enum Unasked<L> {
+    /// It is accepted.
+    Accepted(L),
+    /// It is genuine and was thrown away: begin a login for this connection, which leads there.
+    Restart(TenantId, ReturnTo),
+}
+
+impl Tenants {
+    /// No customers yet, with addresses below `base`, and one store for the assertions that were used. Without such a store
+    /// a stolen answer could be used twice, so there is no way to leave it out.
+    #[must_use]
+    pub fn at(base: &EndpointUrl, replay_cache: Arc<dyn ReplayCache>) -> Self {
+        Self {
+            base: base.clone(),
+            service: Arc::default(),
+            mapping: Arc::new(Mapping::entra()),
+            replay_cache,
+            connections: Shards::default(),
+            by_issuer: Shards::default(),
+            by_domain: Shards::default(),
+            live: RwLock::default(),
+            schedule: Mutex::default(),
+            editing: Mutex::default(),
+        }
+    }
+
+    builders! {
+        /// Our keys, and who we are; before the first connection is put in.
+        #[must_use]
+        pub fn with_service(mut self, service: Service) { self.service = Arc::new(service) }
+        /// What fills the fields of your own record where a connection has no rules of its own; [`Mapping::entra`] unless
+        /// said otherwise. Before the first connection is put in.
+        #[must_use]
+        pub fn with_mapping(mut self, mapping: Mapping) { self.mapping = Arc::new(mapping) }
+    }
+
+    getters! {
+        pub(crate) fn base(&self) -> &EndpointUrl { &self.base }
+    }
+
+    // ---- who they are ----
+
+    /// Puts a connection in, or new settings in the place of old ones. What was fetched for it stays, if it comes from the
+    /// same address and speaks of the same identity provider.
+    ///
+    /// # Errors
+    /// When the metadata in the settings cannot be used, or a domain is another connection's; whatever was there stays.
+    pub fn put(&self, settings: Settings, now: UnixTime) -> Result<Arc<Connection>, Error> {
+        let fixed = settings.trust.fixed(now)?;
+        let _editing = self.edit();
+        let taken = settings.verified_domains.iter().find_map(|domain| {
+            let owner = self.by_domain.get(domain).filter(|owner| *owner != settings.id)?;
+            Some(TenantError::DomainTaken(Quoted::new(domain.as_ref()), owner))
+        });
+        if let Some(taken) = taken {
+            return Err(taken.into());
+        }
+        let old = self.connections.get(&settings.id);
+        let source = settings.trust.source();
+        let fits = |installed: &Arc<Installed>| installed.is_from(source.as_ref());
+        let installed = old.as_ref().and_then(|old| old.installed.clone()).filter(fits);
+        if source.is_some() {
+            let known = installed.is_some();
+            self.schedule().put(&settings.id, now, known);
+        } else {
+            self.schedule().remove(&settings.id);
+        }
+        Ok(self.swap(old.as_deref(), Connection::of(self, settings, installed, fixed)))
+    }
+
+    /// Changes who may use a connection, and nothing else. Whoever is in the middle of a login is judged by the new state.
+    ///
+    /// # Errors
+    /// When there is no such connection.
+    pub fn set_state(&self, id: &TenantId, state: ConnectionState) -> Result<(), Error> {
+        let _editing = self.edit();
+        let old = self.known(id)?;
+        let settings = Settings { state, ..Settings::clone(&old.settings) };
+        let fixed = old.identity_provider().filter(|_| old.installed.is_none()).cloned();
+        self.swap(Some(&old), Connection::of(self, settings, old.installed.clone(), fixed));
+        Ok(())
+    }
+
+    /// Takes a connection out.
+    pub fn remove(&self, id: &TenantId) -> Option<Arc<Connection>> {
+        let _editing = self.edit();
+        let old = self.connections.remove(id)?;
+        self.schedule().remove(id);
+        self.index(Some(&old), None);
+        Some(old)
+    }
+
+    /// The connection of this name.
+    #[must_use]
+    pub fn get(&self, id: &TenantId) -> Option<Arc<Connection>> {
+        self.connections.get(id)
+    }
+
+    /// The live connection to which an e-mail address leads, if its domain is somebody's.
+    #[must_use]
+    pub fn by_email(&self, address: &str) -> Option<Arc<Connection>> {
+        let domain = EmailDomain::of_address(address)?;
+        let found = self.by_domain.get(&domain).and_then(|id| self.get(&id))?;
+        let is_its = found.settings.verified_domains.contains(&domain) && found.state() == ConnectionState::Live;
+        is_its.then_some(found)
+    }
+
+    /// All connections that trust an identity provider of this name. Which of them a message is for, its name does not say.
+    #[must_use]
+    pub fn by_issuer(&self, issuer: &EntityId) -> Vec<Arc<Connection>> {
+        let ids = self.by_issuer.get(issuer);
+        let all = ids.iter().flat_map(|ids| ids.iter()).filter_map(|id| self.get(id));
+        all.filter(|found| found.identity_provider().is_some_and(|idp| idp.entity_id() == issuer)).collect()
+    }
+
+    /// All connections, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = Arc<Connection>> {
+        self.connections.all()
+    }
+
+    /// Connections with certificates that end within `span` of `now`, or have ended: for a daily look. Those whose metadata
+    /// is fetched appear only when the identity provider itself is late.
+    pub fn expiring(&self, now: UnixTime, span: Duration) -> impl Iterator<Item = Arc<Connection>> {
+        self.iter().filter(move |connection| connection.expiring(now, span).next().is_some())
+    }
+
+    // ---- logins ----
+
+    /// Begins a login for a connection.
+    ///
+    /// # Errors
+    /// When there is no such connection, it is disabled, or nothing is known of its identity provider yet; and as
+    /// [`ServiceProvider::start_login`].
+    pub fn start_login(
+        &self, id: &TenantId, request: &AuthnRequest, return_to: ReturnTo, now: UnixTime, rng: &dyn SecureRandom,
+    ) -> Result<StartedLogin, Error> {
+        self.known(id)?.provider(now)?.start_login_with(request, return_to, now, rng)
+    }
+
+    /// Has the person of an earlier login authenticate anew; see [`ServiceProvider::start_reauthentication`].
+    ///
+    /// # Errors
+    /// As [`start_login`](Self::start_login).
+    pub fn start_reauthentication(
+        &self, id: &TenantId, subject: &Subject, return_to: ReturnTo, now: UnixTime, rng: &dyn SecureRandom,
+    ) -> Result<StartedLogin, Error> {
+        self.known(id)?.provider(now)?.start_reauthentication(subject, return_to, now, rng)
+    }
+
+    /// Judges the answer to `pending`, by the keys of the connection that it was begun for and in the state that this is in
+    /// now, and claims it.
+    ///
+    /// # Errors
+    /// As [`ServiceProvider::finish_login`], and when the connection is gone or disabled.
+    pub fn finish_login(&self, pending: PendingLogin, posted: &PostedResponse, now: UnixTime) -> Result<Login, Error> {
+        self.claim(self.judge_login(pending, posted, now)?, now)
+    }
+
+    /// As [`finish_login`](Self::finish_login), up to the replay cache: for a store behind `await`.
+    ///
+    /// # Errors
+    /// As `finish_login`, except for a replay.
+    pub fn judge_login(
+        &self, pending: PendingLogin, posted: &PostedResponse, now: UnixTime,
+    ) -> Result<UnclaimedLogin, Error> {
+        let id = pending.tenant().cloned().ok_or(Rejection::NoPendingLogin)?;
+        self.noticing(&id, now, self.known(&id)?.provider(now)?.judge_login(pending, posted, now))
+    }
+
+    /// Judges an answer that nobody asked for, and claims it. It came to the address of `addressed`, or to the one that is
+    /// shared: then each connection that has this address, trusts an identity provider of the issuer's name and takes such
+    /// answers judges it by its own keys.
+    ///
+    /// # Errors
+    /// As [`ServiceProvider::finish_unsolicited`]; when no connection takes it; when several would.
+    pub fn finish_unsolicited(
+        &self, addressed: Option<&TenantId>, posted: &PostedResponse, now: UnixTime,
+    ) -> Result<Unasked<Login>, Error> {
+        Ok(match self.judge_unsolicited(addressed, posted, now)? {
+            Unasked::Accepted(unclaimed) => Unasked::Accepted(self.claim(unclaimed, now)?),
+            Unasked::Restart(id, return_to) => Unasked::Restart(id, return_to),
+        })
+    }
+
+    /// As [`finish_unsolicited`](Self::finish_unsolicited), up to the replay cache.
+    ///
+    /// # Errors
+    /// As `finish_unsolicited`, except for a replay.
+    pub fn judge_unsolicited(
+        &self, addressed: Option<&TenantId>, posted: &PostedResponse, now: UnixTime,
+    ) -> Result<Unasked<UnclaimedLogin>, Error> {
+        let candidates = match addressed {
+            Some(id) => vec![self.known(id)?],
+            None => self.sharing(posted)?,
+        };
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+        for connection in &candidates {
+            match self.noticing(connection.id(), now, unasked(connection, posted, now)) {
+                Ok(unasked) => accepted.push((connection.id().clone(), unasked)),
+                Err(error) => refused.push(error),
+            }
+        }
+        match (accepted.pop(), accepted.is_empty()) {
+            (Some((_, only)), true) => Ok(only),
+            (Some((last, _)), false) => {
+                let ids = accepted.into_iter().map(|(id, _)| id).chain([last]).collect();
+                Err(TenantError::Ambiguous(ids).into())
+            }
+            // The keys tell connections apart, so that one who knew the key says more than the others.
+            (None, _) => {
+                let told = refused.iter().position(|error| !error.suggests_metadata_refresh()).unwrap_or_default();
+                Err(refused.into_iter().nth(told).unwrap_or_else(|| Rejection::Unsolicited.into()))
+            }
+        }
+    }
+
+    /// Whom an answer at the shared address may be for.
+    fn sharing(&self, posted: &PostedResponse) -> Result<Vec<Arc<Connection>>, Error> {
+        let Some(issuer) = claimed_issuer(posted.xml())? else { return Ok(Vec::new()) };
+        let shares = |found: &Arc<Connection>| found.settings.addresses == Addresses::Shared;
+        let all = self.by_issuer(&issuer).into_iter().filter(|found| shares(found) && found.allows_unsolicited());
+        let candidates: Vec<_> = all.take(MAX_CANDIDATES + 1).collect();
+        match candidates.len() > MAX_CANDIDATES {
+            true => Err(TenantError::Ambiguous(candidates.iter().map(|found| found.id().clone()).collect()).into()),
+            false => Ok(candidates),
+        }
+    }
+
+    fn claim(&self, unclaimed: UnclaimedLogin, now: UnixTime) -> Result<Login, Error> {
+        let claim = self.replay_cache.claim(unclaimed.replay_key(), unclaimed.expires(), now);
+        unclaimed.settle(claim)
+    }
+
+    /// A key that nobody knows may be a new one: its metadata is asked for soon.
+    fn noticing<T>(&self, id: &TenantId, now: UnixTime, verdict: Result<T, Error>) -> Result<T, Error> {
+        if verdict.as_ref().is_err_and(Error::suggests_metadata_refresh) {
+            self.schedule().hurry(id, now);
+        }
+        verdict
+    }
+
+    // ---- for routes ----
+
+    /// Our metadata for all who share the addresses.
+    pub(crate) fn shared_metadata(&self) -> Result<String, Error> {
+        let (acs, name) = (self.base.child("acs"), self.base.child("metadata"));
+        self.service.metadata(&EntityId::from_url(&name), &acs, false)
+    }
+
+    /// The only live connection; or up to so many that are listed, by name, and whether an e-mail address can lead to one.
+    pub(crate) fn choices(&self, at_most: usize) -> Choices {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        match (live.all.first(), live.all.len()) {
+            (Some(only), 1) => Choices::Only(only.clone()),
+            _ => Choices::Several {
+                listed: live.listed.iter().take(at_most).cloned().collect(),
+                by_email: live.with_domain > 0,
+            },
+        }
+    }
+
+    /// The connection of a name that stands in a path.
+    pub(crate) fn named(&self, name: &str) -> Result<Arc<Connection>, Error> {
+        let found = name.parse().ok().and_then(|id| self.get(&id));
+        Ok(found.ok_or_else(|| TenantError::Unknown(Quoted::new(name)))?)
+    }
+
+    pub(crate) fn known(&self, id: &TenantId) -> Result<Arc<Connection>, Error> {
+        Ok(self.get(id).ok_or_else(|| TenantError::Unknown(Quoted::new(id.as_ref())))?)
+    }
+
+    // ---- changing ----
+
+    fn edit(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.editing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn schedule(&self) -> std::sync::MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts the new one in the place of the old one. Who looks something up in between finds either.
+    fn swap(&self, old: Option<&Connection>, new: Connection) -> Arc<Connection> {
+        let new = Arc::new(new);
+        self.connections.set(new.id().clone(), Arc::clone(&new));
+        self.index(old, Some(&new));
+        new
+    }
+
+    fn index(&self, old: Option<&Connection>, new: Option<&Connection>) {
+        let domains = |of: Option<&Connection>| {
+            of.map(|of| of.settings.verified_domains.iter().cloned().collect::<BTreeSet<_>>()).unwrap_or_default()
+        };
+        let (before, after) = (domains(old), domains(new));
+        before.difference(&after).for_each(|gone| drop(self.by_domain.remove(gone)));
+        if let Some(new) = new {
+            after.into_iter().for_each(|domain| self.by_domain.set(domain, new.id().clone()));
+        }
+        let issuer = |of: Option<&Connection>| of?.identity_provider().map(|idp| idp.entity_id().clone());
+        let (before, after) = (issuer(old), issuer(new));
+        if before != after {
+            let ids = |of: &EntityId| self.by_issuer.get(of).map(|ids| ids.to_vec()).unwrap_or_default();
+            if let (Some(issuer), Some(old)) = (before, old) {
+                let left: Vec<_> = ids(&issuer).into_iter().filter(|id| id != old.id()).collect();
+                match left.is_empty() {
+                    true => drop(self.by_issuer.remove(&issuer)),
+                    false => self.by_issuer.set(issuer, left.into()),
+                }
+            }
+            if let (Some(issuer), Some(new)) = (after, new) {
+                let all = ids(&issuer).into_iter().chain([new.id().clone()]);
+                let all: BTreeSet<_> = all.collect();
+                self.by_issuer.set(issuer, all.into_iter().collect());
+            }
+        }
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        let is_live = |of: &&Connection| of.state() == ConnectionState::Live;
+        let entry = |of: &Connection| (of.settings.display_name().to_lowercase(), of.id().clone());
+        if let Some(old) = old.filter(is_live) {
+            live.all.remove(old.id());
+            live.listed.remove(&entry(old));
+            live.with_domain -= usize::from(!old.settings.verified_domains.is_empty());
+        }
+        if let Some(new) = new.filter(is_live) {
+            live.all.insert(new.id().clone());
+            live.with_domain += usize::from(!new.settings.verified_domains.is_empty());
+            if new.settings.listed {
+                live.listed.insert(entry(new));
+            }
+        }
+    }
+
+    fn provider(
+        &self, settings: &Settings, entity_id: &EntityId, acs: &EndpointUrl, mut idp: IdentityProvider,
+    ) -> ServiceProvider {
+        if settings.danger_allow_sha1 {
+            idp = idp.danger_allow_sha1();
+        }
+        if settings.danger_allow_expired_certificates {
+            idp = idp.danger_allow_expired_certificates();
+        }
+        let unsolicited = match settings.unsolicited {
+            UnsolicitedPolicy::Refuse => Unsolicited::Refuse,
+            UnsolicitedPolicy::Restart => Unsolicited::Restart,
+            UnsolicitedPolicy::Accept => Unsolicited::Accept { replay_cache: Arc::clone(&self.replay_cache) },
+        };
+        let mut sp = ServiceProvider::new(entity_id.clone(), acs.clone(), idp)
+            .with_service(Arc::clone(&self.service))
+            .with_unsolicited(unsolicited)
+            .for_tenant(settings.id.clone());
+        sp = settings.audiences.iter().fold(sp, ServiceProvider::with_audience);
+        sp = settings.return_origins.iter().fold(sp, |sp, site| sp.with_return_origin(site.clone()));
+        sp = settings.request_binding.into_iter().fold(sp, ServiceProvider::with_request_binding);
+        sp = settings.authn_requests_signed.into_iter().fold(sp, ServiceProvider::with_authn_requests_signed);
+        sp = settings.max_age().into_iter().fold(sp, ServiceProvider::with_max_authn_age);
+        sp = if settings.sign_requests { sp.signing_requests() } else { sp };
+        if settings.force_authn { sp.always_authenticating() } else { sp }
+    }
+}
+
+/// More applications of one identity provider behind one address than anybody runs; each costs a verification.
+const MAX_CANDIDATES: usize = 8;
+
+fn unasked(connection: &Connection, posted: &PostedResponse, now: UnixTime) -> Result<Unasked<UnclaimedLogin>, Error> {
+    let provider = connection.provider(now)?;
+    match connection.settings.unsolicited {
+        UnsolicitedPolicy::Restart => {
+            let return_to = provider.restart_unsolicited(posted, now)?;
+            Ok(Unasked::Restart(connection.id().clone(), return_to))
+        }
+        UnsolicitedPolicy::Accept | UnsolicitedPolicy::Refuse => {
+            Ok(Unasked::Accepted(provider.judge_unsolicited(posted, now)?))
+        }
+    }
+}
+
+/// Whom a person can choose.
+#[derive(Debug)]
+pub(crate) enum Choices {
+    Only(TenantId),
+    Several { listed: Vec<(String, TenantId)>, by_email: bool },
+}
