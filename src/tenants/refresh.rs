@@ -67,7 +67,6 @@ impl Fetched {
 /// What a refresh changed, for your audit log.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-#[must_use]
 pub struct KeyChanges {
     /// Trusted from now on.
     pub added: Vec<Certificate>,
@@ -132,6 +131,12 @@ impl Tenants {
             Some(Refresh { tenant, url, etag, number })
         };
         handed_out.into_iter().filter_map(ticket).collect()
+    }
+
+    /// When [`due`](Self::due) has something to hand out: for a timer that sleeps until then.
+    #[must_use]
+    pub fn next_due(&self) -> Option<UnixTime> {
+        self.schedule().queue.first().map(|(at, _)| *at)
     }
 
     /// Takes what was fetched. Whatever is wrong with it, what stands stays.
@@ -213,7 +218,7 @@ impl Tenants {
         if !installed.is_from(old.settings.trust.source().as_ref()) {
             return Err(TenantError::OtherSnapshot(tenant).into());
         }
-        let _ = self.put_installed(&old, installed, now);
+        self.put_installed(&old, installed, now);
         Ok(())
     }
 

@@ -35,15 +35,19 @@ pub const TENANT: &str = "7a1f9c2e-4b3d-4f6a-9e8b-2c5d7f0a1b3c";
 /// The object ID of the person whom [`TestIdp`] signs in.
 pub const ADA: &str = "3e6f8a1c-5d2b-4c7e-8f9a-0b1c2d3e4f5a";
 
-const ENTITY_ID: &str = "https://sts.windows.net/7a1f9c2e-4b3d-4f6a-9e8b-2c5d7f0a1b3c/";
 const WS_FEDERATION: &str = "http://docs.oasis-open.org/wsfed/federation/200706";
 
 /// An identity provider in Entra's shape.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TestIdp {
+    tenant: String,
+    entity_id: String,
     sso: EndpointUrl,
     groups: usize,
+    published: Vec<TestKey>,
+    signs: TestKey,
+    attributes: String,
 }
 
 impl Default for TestIdp {
@@ -55,8 +59,21 @@ impl Default for TestIdp {
 impl TestIdp {
     /// One with Entra's addresses, for tests in process.
     pub fn new() -> Self {
-        let sso = format!("https://login.microsoftonline.com/{TENANT}/saml2");
-        Self { sso: EndpointUrl::fixed(sso), groups: 2 }
+        Self::of_tenant(TENANT)
+    }
+
+    /// The one of another tenant, by its GUID: with another name, and the same keys and people.
+    pub fn of_tenant(tenant: &str) -> Self {
+        let sso = format!("https://login.microsoftonline.com/{tenant}/saml2");
+        Self {
+            tenant: tenant.to_owned(),
+            entity_id: format!("https://sts.windows.net/{tenant}/"),
+            sso: EndpointUrl::fixed(sso),
+            groups: 2,
+            published: vec![TestKey::Idp],
+            signs: TestKey::Idp,
+            attributes: String::new(),
+        }
     }
 
     /// One that listens at `sso`, which may be `http`: for a demonstration in a browser.
@@ -70,11 +87,17 @@ impl TestIdp {
     setters! {
         /// How many groups the person is in. For more than 150 it sends a link, as Entra does.
         with_groups(groups: usize) { groups = groups }
+        /// Whose certificates its metadata shows, for a key that rolls over.
+        publishing(keys: &[TestKey]) { published = keys.to_vec() }
+        /// Whose key signs its answers and its metadata.
+        signing_with(key: TestKey) { signs = key }
+        /// Further attributes of the `EntityDescriptor`, such as `validUntil`, as they are to stand there.
+        with_metadata_attributes(xml: &str) { attributes = xml.to_owned() }
     }
 
     getters! {
         /// Its name.
-        pub fn entity_id(&self) -> &str { ENTITY_ID }
+        pub fn entity_id(&self) -> &str { &self.entity_id }
     }
 
     /// What a service provider knows of it, by way of its metadata.
@@ -90,15 +113,19 @@ impl TestIdp {
     /// Its metadata, as Entra publishes it: byte order mark, signature, a WS-Federation role first.
     #[must_use]
     pub fn metadata(&self) -> String {
-        let key = TestKey::Idp.certificate().to_base64();
-        let key = format!(
-            "<KeyDescriptor use=\"signing\"><KeyInfo xmlns=\"{DS}\"><X509Data><X509Certificate>{key}</X509Certificate>\
-             </X509Data></KeyInfo></KeyDescriptor>"
-        );
+        let descriptor = |key: &TestKey| {
+            let key = key.certificate().to_base64();
+            format!(
+                "<KeyDescriptor use=\"signing\"><KeyInfo xmlns=\"{DS}\"><X509Data><X509Certificate>{key}\
+                 </X509Certificate></X509Data></KeyInfo></KeyDescriptor>"
+            )
+        };
+        let key: String = self.published.iter().map(descriptor).collect();
+        let (entity_id, more) = (self.entity_id(), &self.attributes);
         let location = escape_html(self.sso.as_ref());
         let service = |name, binding| format!("<{name} Binding=\"{binding}\" Location=\"{location}\"/>");
         let xml = format!(
-            "<EntityDescriptor ID=\"_metadata\" entityID=\"{ENTITY_ID}\" xmlns=\"{MD}\">\
+            "<EntityDescriptor ID=\"_metadata\" entityID=\"{entity_id}\" {more} xmlns=\"{MD}\">\
              <RoleDescriptor xsi:type=\"fed:SecurityTokenServiceType\" protocolSupportEnumeration=\"{WS_FEDERATION}\" \
              xmlns:xsi=\"{XSI}\" xmlns:fed=\"{WS_FEDERATION}\">{key}</RoleDescriptor>\
              <IDPSSODescriptor protocolSupportEnumeration=\"{SAMLP}\">{key}{}{}{}</IDPSSODescriptor></EntityDescriptor>",
@@ -106,7 +133,7 @@ impl TestIdp {
             service("SingleSignOnService", HTTP_REDIRECT),
             service("SingleSignOnService", HTTP_POST),
         );
-        let signed = sign(&xml, Placement::First, TestKey::Idp);
+        let signed = sign(&xml, Placement::First, self.signs);
         format!("\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>{signed}")
     }
 

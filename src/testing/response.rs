@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ADA, ENTITY_ID, TENANT, TestIdp, sign};
+use super::{ADA, TestIdp, sign};
 use crate::crypto::{Certificate, DigestMethod, SigningKey, digest};
 use crate::dsig::Placement;
 use crate::encoding::{base64_encode, hex, percent_encode};
@@ -106,7 +106,7 @@ impl TestResponse {
         Self {
             id: hash.chars().take(32).collect(),
             now,
-            issuer: ENTITY_ID.to_owned(),
+            issuer: idp.entity_id().to_owned(),
             destination: Some(acs.to_owned()),
             recipient: Some(acs.to_owned()),
             response_to: None,
@@ -118,9 +118,9 @@ impl TestResponse {
             context_class: PASSWORD.to_owned(),
             status: None,
             name_id: pair("ada@contoso.example", EMAIL_FORMAT),
-            attributes: default_claims(idp.groups),
+            attributes: default_claims(idp),
             signing: TestSigning::Assertion,
-            key: TestKey::Idp,
+            key: idp.signs,
             relay_state: None,
             before_signing: Vec::new(),
             after_signing: Vec::new(),
@@ -293,13 +293,14 @@ fn claim(name: &str, values: &[&str]) -> (String, Vec<String>) {
 }
 
 /// What Entra sends for an enterprise application unless somebody changes it.
-fn default_claims(groups: usize) -> Vec<(String, Vec<String>)> {
+fn default_claims(idp: &TestIdp) -> Vec<(String, Vec<String>)> {
+    let (tenant, groups) = (idp.tenant.as_str(), idp.groups);
     let method = "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password";
     let mut out = vec![
-        claim(claims::TENANT_ID, &[TENANT]),
+        claim(claims::TENANT_ID, &[tenant]),
         claim(claims::OBJECT_ID, &[ADA]),
         claim(claims::DISPLAY_NAME, &["Ada Lovelace"]),
-        claim(claims::IDENTITY_PROVIDER, &[ENTITY_ID]),
+        claim(claims::IDENTITY_PROVIDER, &[idp.entity_id()]),
         claim(claims::AUTHN_METHODS, &[method, claims::MULTIPLE_AUTHN]),
         claim(claims::GIVEN_NAME, &["Ada"]),
         claim(claims::SURNAME, &["Lovelace"]),
@@ -307,7 +308,7 @@ fn default_claims(groups: usize) -> Vec<(String, Vec<String>)> {
         claim(claims::NAME, &["ada@contoso.example"]),
     ];
     if groups > MAX_GROUPS {
-        let link = format!("https://graph.windows.net/{TENANT}/users/{ADA}/getMemberObjects");
+        let link = format!("https://graph.windows.net/{tenant}/users/{ADA}/getMemberObjects");
         out.push(claim(claims::GROUPS_LINK, &[&link]));
     } else if groups > 0 {
         let ids = (0..groups).map(|number| format!("{number:08x}-9d4e-4b6f-8a2c-1d3e5f7a9b0c"));
