@@ -57,6 +57,9 @@ pub enum ErrorKind {
     /// There is no such connection, or it cannot be used now.
     #[error(transparent)]
     Tenant(#[from] TenantError),
+    /// Metadata could not be fetched (feature `fetch`).
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
 }
 
 /// What is wrong with a setting, or with this machine.
@@ -273,6 +276,27 @@ pub enum TenantError {
     OtherSnapshot(TenantId),
 }
 
+/// Why metadata could not be fetched.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// No connection, no TLS, no such name, no HTTP.
+    #[error("the metadata cannot be fetched: {0}")]
+    Unreachable(Quoted),
+    /// It took too long.
+    #[error("the metadata cannot be fetched in time")]
+    Timeout,
+    /// There is no document there.
+    #[error("the address of the metadata answers with the status {0}")]
+    Status(u16),
+    /// It leads to another host, from TLS to none, or round and round.
+    #[error("the address of the metadata leads on to {0}, which is not followed")]
+    Redirect(Quoted),
+    /// It is longer than this many bytes.
+    #[error("the metadata is longer than {0} bytes")]
+    TooLarge(u64),
+}
+
 /// What an administrator can do.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -313,6 +337,7 @@ impl Error {
             ErrorKind::Rejected(error) => rejection(error).0,
             ErrorKind::Request(error) => request(error).0,
             ErrorKind::Tenant(error) => tenant(error).0,
+            ErrorKind::Fetch(error) => fetch(error).0,
         }
     }
 
@@ -329,6 +354,7 @@ impl Error {
             ErrorKind::Rejected(error) => rejection_hint(error),
             ErrorKind::Request(error) => advice(request(error)),
             ErrorKind::Tenant(error) => advice(tenant(error)),
+            ErrorKind::Fetch(error) => advice(fetch(error)),
         };
         Some(Hint { action, place })
     }
@@ -386,6 +412,7 @@ into_error! {
     Rejection => Rejected,
     RequestError => Request,
     TenantError => Tenant,
+    FetchError => Fetch,
 }
 
 fn list(items: &[Quoted]) -> String {
@@ -615,5 +642,17 @@ fn tenant(error: &TenantError) -> Row {
         T::StaleTicket(_) => ("tenant.stale_ticket", "Do nothing: the next ticket takes its place.", HERE),
         T::OlderMetadata(..) => ("tenant.older_metadata", "Look whether something between you and the identity provider hands out old documents; if the publisher shortened its dates, put the connection in anew.", HERE),
         T::OtherSnapshot(_) => ("tenant.other_snapshot", "Do nothing if the settings were changed: the metadata is fetched anew.", HERE),
+    }
+}
+
+#[rustfmt::skip]
+fn fetch(error: &FetchError) -> Row {
+    use FetchError as F;
+    match error {
+        F::Unreachable(_) => ("fetch.unreachable", "Look whether this server can open the address: name, firewall, proxy, certificate; an address inside your own network has to be allowed.", HERE),
+        F::Timeout => ("fetch.timeout", "Look whether this server can open the address, and how long that takes.", HERE),
+        F::Status(_) => ("fetch.status", "Compare the address with *App Federation Metadata Url*.", CERTIFICATES),
+        F::Redirect(_) => ("fetch.redirect", "Configure the address at which the metadata really is.", HERE),
+        F::TooLarge(_) => ("fetch.too_large", "Compare the address with *App Federation Metadata Url*: metadata is shorter.", CERTIFICATES),
     }
 }

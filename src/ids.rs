@@ -266,6 +266,14 @@ impl EndpointUrl {
         }
     }
 
+    /// Where a redirect leads, if it stays on this host and is by `https`.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn redirected(&self, location: &str) -> Option<Self> {
+        let joined = Url::parse(&self.0).ok()?.join(location).ok()?;
+        let there: Self = joined.as_str().parse().ok()?;
+        there.same_origin(self).then_some(there)
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.origin().to_ascii_lowercase().starts_with("https://")
     }

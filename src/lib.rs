@@ -70,6 +70,7 @@
 //! # Features
 //! | Feature | What it adds |
 //! | --- | --- |
+//! | `fetch` | [`fetch::Fetcher`]: fetches metadata over TLS, by ureq with rustls on ring |
 //! | `http` | [`http::HttpRequest`] for `http::Request`, and [`http::HttpResponse`] into `http::Response` |
 //! | `serde` | [`mapping::Rules`] from a file; never messages or logins |
 //! | `tracing` | an event for each verdict, with its code or the ID of the assertion, and no names |
@@ -108,6 +109,8 @@ mod xml;
 pub mod danger;
 pub mod entra;
 pub mod error;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod http;
 #[cfg(any(fuzzing, feature = "testing"))]
 #[doc(hidden)]

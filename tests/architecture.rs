@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["error", "mapping"],
     &["sp"],
     &["tenants"],
-    &["danger", "http"],
+    &["danger", "fetch", "http"],
     &["inside", "testing"],
 ];
 
@@ -28,6 +28,7 @@ const SEAMS: &[(&str, &str)] = &[
     ("base64::", "encoding.rs"),
     ("url::", "ids.rs"),
     ("SystemTime", "http/mod.rs"),
+    ("ureq::", "fetch.rs"),
     ("libxml::", "dsig/second_opinion.rs"),
     ("xmlsec::", "dsig/second_opinion.rs"),
 ];

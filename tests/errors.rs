@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use entra_sso::entra::{aadsts, claims};
 use entra_sso::error::{
-    BindingError, ConfigurationError, DsigError, InvalidTime, MessageError, MetadataError, NoRandomness, Quoted,
-    RequestError, TenantError, XmlError,
+    BindingError, ConfigurationError, DsigError, FetchError, InvalidTime, MessageError, MetadataError, NoRandomness,
+    Quoted, RequestError, TenantError, XmlError,
 };
 use entra_sso::mapping::{Mapping, Rule, Rules, Source};
 use entra_sso::saml::{Comparison, NameId};
@@ -241,6 +241,11 @@ fn set_up() -> Vec<Told> {
         TenantError::Ambiguous => TenantError::Ambiguous(vec![contoso(), "contoso-hr".parse().expect("an ID")]);
         TenantError::StaleTicket => TenantError::StaleTicket(contoso());
         TenantError::OlderMetadata => TenantError::OlderMetadata("validUntil", NOW, NOW.plus(minutes(60)));
+        FetchError::Unreachable => FetchError::Unreachable(quoted("io: Connection refused"));
+        FetchError::Timeout => FetchError::Timeout;
+        FetchError::Status => FetchError::Status(404);
+        FetchError::Redirect => FetchError::Redirect(quoted("http://login.example/"));
+        FetchError::TooLarge => FetchError::TooLarge(33_554_432);
         TenantError::OtherSnapshot => TenantError::OtherSnapshot(contoso());
     }
 }
