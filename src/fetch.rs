@@ -1,7 +1,7 @@
 //! Fetches metadata over TLS, for programs without an HTTP client of their own (feature `fetch`).
 //!
 //! It blocks: call it from a thread of its own. In an asynchronous program, `tokio::task::spawn_blocking` does, or your own
-//! client: see the [manual](crate::manual::federation).
+//! client: see the [manual](crate::manual::federation#refresh).
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -9,5 +9,8 @@ pub mod attacks {}
 #[doc = include_str!("errors.md")]
 pub mod errors {}
 
+#[doc = include_str!("federation.md")]
+pub mod federation {}
+
 #[doc = include_str!("portal.md")]
 pub mod portal {}

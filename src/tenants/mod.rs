@@ -7,7 +7,7 @@
 //! what they have; the state is looked at again when the answer comes.
 //!
 //! Metadata keeps itself current by three calls: [`Tenants::due`] says what to fetch, you fetch it (or let
-//! [`fetch`](crate::fetch) do so), and [`Tenants::install`] takes it, or keeps what stands.
+//! the feature `fetch` do so), and [`Tenants::install`] takes it, or keeps what stands.
 //!
 #![doc = "```"]
 #![doc = include_str!("../../examples/many_tenants.rs")]
