@@ -40,6 +40,20 @@ installed() {
 installed pysaml2 requirements.txt
 export VENV=$cache/pysaml2
 
+# packaged NAME FILE COMMAND - installs packages of Debian's, unless they are there.
+packaged() {
+  if [ -e "$2" ] && command -v "$3" >/dev/null; then return; fi
+  echo "installing $1"
+  "$idps/$1/install.sh" >/dev/null
+}
+for name in "${chosen[@]}"; do
+  case $name in
+    samlp | samlify) installed "$name" package.json ;;
+    simplesamlphp) packaged "$name" /usr/share/simplesamlphp/www php8.2 ;;
+    lemonldap) packaged "$name" /usr/share/lemonldap-ng/portal starman ;;
+  esac
+done
+
 runs=$(mktemp -d)
 stop_all() {
   local pid
@@ -47,13 +61,4 @@ stop_all() {
   rm -rf "$runs"
 }
 trap stop_all EXIT
-for name in "${chosen[@]}"; do
-  case $name in
-    samlp | samlify) installed "$name" package.json ;;
-    simplesamlphp)
-      [ -d /usr/share/simplesamlphp/www ] && command -v php8.2 >/dev/null || { echo "installing $name"; "$idps/$name/install.sh" >/dev/null; } ;;
-    lemonldap)
-      [ -d /usr/share/lemonldap-ng/portal ] && command -v starman >/dev/null || { echo "installing $name"; "$idps/$name/install.sh" >/dev/null; } ;;
-  esac
-done
 NODE_CACHE=$cache "$VENV/bin/python" tests/interop/interop.py "$idps" "$runs" "${chosen[@]}"

@@ -1,5 +1,6 @@
 // Loaded by Node before the identity providers of samlp and samlify: has them check the signatures of requests on
-// demand. Their web parts leave that out, and do not hand over the raw query, which samlify needs for it.
+// demand. Their web parts leave that out, do not hand over the raw query, which samlify needs for it, and tell samlp of
+// a body where there is none, so that it takes a Redirect for a POST.
 const fs = require("node:fs");
 const http = require("node:http");
 const Module = require("node:module");
@@ -22,8 +23,10 @@ const hooks = {
   samlp: (samlp) => {
     const sp = fs.readFileSync(`${run}/sp.xml`, "utf8");
     const signingCert = sp.match(/use="signing".*?<ds:X509Certificate>\s*(.*?)\s*</s)[1];
-    const parseRequest = (request, options, done) =>
-      samlp.parseRequest(request, checksRequests() ? { ...options, signingCert } : options, done);
+    const parseRequest = (request, options, done) => {
+      const came = request.method === "GET" ? { ...request, body: {} } : request;
+      return samlp.parseRequest(came, checksRequests() ? { ...options, signingCert } : options, done);
+    };
     return Object.create(samlp, { parseRequest: { value: parseRequest } });
   },
   samlify: (samlify) => {

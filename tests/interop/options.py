@@ -3,10 +3,10 @@ import json
 import os
 
 
-def checks_requests():
-    """Whether it is to look at the signatures of requests now. Without the file it has been told nothing yet."""
+def option(name):
+    """Whether it is on now. Without the file nothing has been told yet."""
     path = os.environ["INTEROP_RUN"] + "/options.json"
     if not os.path.exists(path):
         return False
     with open(path, encoding="utf-8") as f:
-        return json.load(f).get("check_requests", False)
+        return json.load(f).get(name, False)

@@ -7,7 +7,7 @@ import urllib.parse
 
 import saml2.server
 
-from options import checks_requests
+from options import option
 
 asked = {"path": ""}
 parse_http = http.server.BaseHTTPRequestHandler.parse_request
@@ -21,7 +21,7 @@ def parse_request(self):
 
 
 def parse_authn_request(self, enc_request, binding):
-    self.config.setattr("idp", "want_authn_requests_signed", checks_requests())
+    self.config.setattr("idp", "want_authn_requests_signed", option("check_requests"))
     query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(asked["path"]).query, keep_blank_values=True))
     return parse_saml(self, enc_request, binding, relay_state=query.get("RelayState"), sigalg=query.get("SigAlg"),
                       signature=query.get("Signature"))
