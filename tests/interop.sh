@@ -40,17 +40,10 @@ installed() {
 installed pysaml2 requirements.txt
 export VENV=$cache/pysaml2
 
-# packaged NAME FILE COMMAND - installs packages of Debian's, unless they are there.
-packaged() {
-  if [ -e "$2" ] && command -v "$3" >/dev/null; then return; fi
-  echo "installing $1"
-  "$idps/$1/install.sh" >/dev/null
-}
 for name in "${chosen[@]}"; do
   case $name in
     samlp | samlify) installed "$name" package.json ;;
-    simplesamlphp) packaged "$name" /usr/share/simplesamlphp/www php8.2 ;;
-    lemonldap) packaged "$name" /usr/share/lemonldap-ng/portal starman ;;
+    simplesamlphp | lemonldap) need_packaged_idp "$name" ;;
   esac
 done
 
