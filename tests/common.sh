@@ -8,6 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 shared=$(realpath -m "${SHARED:-../shared}")
+export PYTHONDONTWRITEBYTECODE=1 # the tree stays as it is
 
 need_packages() {
   local name missing=() as_root=()
