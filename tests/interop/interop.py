@@ -4,8 +4,8 @@ IDPS is the folder with a start.sh and a login.py for each identity provider, RU
 write, NAME the identity providers. SP_MESSAGES and INSPECT name our two programs. Started by interop.sh, which
 installs what is needed and stops the servers.
 
-inspect judges every line with a fresh replay cache, so a second use of an answer is not asked about here: see
-browser_idp.py.
+KEEP, if it is set, names a folder that gets what inspect was asked wherever its answer was wrong. inspect judges every
+line with a fresh replay cache, so a second use of an answer is not asked about here: see ../browser_idp.py.
 """
 import base64
 import datetime
