@@ -103,11 +103,11 @@ async fn listen(address: &str) -> Result<TcpListener, String> {
 async fn saml(State(app): State<Arc<App>>, head: Parts, body: Bytes) -> Response {
     match app.saml.handle(&Request::from_parts(head, body)) {
         Outcome::SignedIn(login, response) => app.open_session(&login, response),
-        Outcome::Refused(error, response) => {
+        Outcome::Refused(error, response) | Outcome::AlreadyAnswered(error, response) => {
             eprintln!("{}", explain(&error));
             response.into()
         }
-        Outcome::Respond(response) | Outcome::AlreadyAnswered(_, response) => response.into(),
+        Outcome::Respond(response) => response.into(),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }

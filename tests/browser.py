@@ -22,11 +22,11 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
 class Browser:
-    def __init__(self, driver, pictures, profile):
+    def __init__(self, driver, pictures, profile, more_flags=(), **more):
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
                  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                 "--window-size=1000,700", "--user-data-dir=" + profile]
-        wanted = {"browserName": "chrome", "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
+                 "--window-size=1000,700", "--user-data-dir=" + profile, *more_flags]
+        wanted = {**more, "browserName": "chrome", "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
                   "goog:chromeOptions": {"binary": "/usr/bin/chromium", "args": flags}}
         self.pictures, self.shots, self.responses, self.requests, self.complaints = pictures, 0, [], [], []
         self.url = driver
@@ -66,6 +66,9 @@ class Browser:
     def text(self, css):
         return self.call("GET", "/element/%s/text" % self.wait_for(css)).strip()
 
+    def type(self, css, text):
+        self.call("POST", "/element/%s/value" % self.wait_for(css), text=text)
+
     def click(self, css):
         self.call("POST", "/element/%s/click" % self.wait_for(css))
 
@@ -88,9 +91,12 @@ class Browser:
     def switch(self, handle):
         self.call("POST", "/window", handle=handle)
 
+    def devtools(self, cmd, **params):
+        return self.call("POST", "/goog/cdp/execute", cmd=cmd, params=params)
+
     def cookies(self):
         """All cookies of the application, whatever page is shown."""
-        every = self.call("POST", "/goog/cdp/execute", cmd="Network.getAllCookies", params={})["cookies"]
+        every = self.devtools("Network.getAllCookies")["cookies"]
         return [c for c in every if c["domain"] == "localhost"]
 
     def pending(self):
@@ -108,7 +114,8 @@ class Browser:
             what, params = event["method"], event.get("params", {})
             if what == "Network.requestWillBeSent" and params.get("type") == "Document":
                 self.requests.append({"id": params["requestId"], "method": params["request"]["method"],
-                                      "url": params["request"]["url"], "headers": {}})
+                                      "url": params["request"]["url"], "headers": {},
+                                      "body": params["request"].get("postData", "")})
                 if "redirectResponse" in params:
                     responses.append((params["redirectResponse"]["status"], params["redirectResponse"]["url"]))
             elif what == "Network.requestWillBeSentExtraInfo":
@@ -125,9 +132,7 @@ class Browser:
         return responses
 
 
-class Story:
-    """The steps, in the order in which a person would do them."""
-
+class Steps:
     def __init__(self, browser):
         self.b, self.passed = browser, 0
 
@@ -143,6 +148,10 @@ class Story:
         assert len(text) >= 15, "an empty page at %s: %r" % (self.b.where(), source[:500])
         for status, url in self.b.traffic():
             assert status < 500, "status %d from %s" % (status, url)
+
+
+class Story(Steps):
+    """The steps, in the order in which a person would do them."""
 
     def begin(self):
         """From the start page to the identity provider's."""
@@ -314,4 +323,5 @@ def main():
     print("browser: %d steps passed" % story.passed)
 
 
-main()
+if __name__ == "__main__":
+    main()
