@@ -20,6 +20,9 @@ record=benches/record/$(date -u +%F).txt
   echo "## growth"
   cargo bench --quiet --locked --bench growth
   echo
+  echo "## federation"
+  cargo bench --quiet --locked --bench federation
+  echo
   echo "## parts"
   cargo bench --quiet --locked --bench parts
   echo
