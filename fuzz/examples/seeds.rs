@@ -8,6 +8,12 @@ use entra_sso::testing::{TestIdp, TestKey};
 use entra_sso::{AuthnRequest, CookieKey, ReturnTo, SystemRandom};
 use entra_sso_fuzz::{ANSWERS, NOW, SP, encode};
 
+const SETTINGS: &str = r#"{"id":"contoso","name":"Contoso","state":"live","listed":true,"addresses":"shared",
+    "trust":{"metadata_url":{"url":"https://login.example/metadata.xml","entity_id":"urn:idp"}},
+    "verified_domains":["contoso.example"],"audiences":["spn:x"],"unsolicited":"restart","request_binding":"post",
+    "return_origins":["https://shop.example/"],"sign_requests":false,"authn_requests_signed":true,"force_authn":true,
+    "max_authn_age":3600,"mapping":{"preset":"okta","rule":[{"field":"a","from":["name_id"]}]},"danger_allow_sha1":true}"#;
+
 const RULES: &str = r#"preset = "entra"
 [[rule]]
 field = "roles"
@@ -51,6 +57,13 @@ fn main() -> std::io::Result<()> {
         save("certificate", format!("der-{number}"), key.certificate().der())?;
     }
     save("mapping_rules", "rules.toml".into(), RULES.as_bytes())?;
+    save("settings", "settings.json".into(), SETTINGS.as_bytes())?;
+    // Puts two in, fetches, installs, signs in, and takes one out.
+    save(
+        "federation",
+        "life".into(),
+        b"\0\x40\x10\0\x41\x22\x05\0\0\x06\0\0\x06\0\x09\x07\0\0\x04\x80\0\x05\0\0\x06\0\x03\x02\x01\0",
+    )?;
     let request = AuthnRequest::new().login_hint("ada@contoso.example");
     let started = SP
         .start_login_with(&request, ReturnTo::default(), NOW, &SystemRandom::default())
