@@ -18,7 +18,7 @@
 //! It opens no sockets, starts no threads and keeps no sessions. Bytes, time and randomness come in as arguments; only
 //! [`http::Routes::handle`] and [`UnixTime::now`] read the clock. What waits (a database, a download of metadata) is
 //! yours, between two calls. It does not decide who may do what:
-//! [`mapping`] fills your own record, and the rest is your program's. Logout, encrypted assertions and
+//! [`mapping`] says what your own record should hold, [`directory`] finds and writes it, and the rest is your program's. Logout, encrypted assertions and
 //! metadata that refreshes itself are not there yet.
 //!
 //! # Getting started
@@ -71,7 +71,7 @@
 //! | Feature | What it adds |
 //! | --- | --- |
 //! | `http` | [`http::HttpRequest`] for `http::Request`, and [`http::HttpResponse`] into `http::Response` |
-//! | `serde` | [`mapping::Rules`] from a file; never messages or logins |
+//! | `serde` | [`mapping::Rules`] and [`directory::Policy`] from a file; never messages or logins |
 //! | `tracing` | an event for each verdict, with its code or the ID of the assertion, and no names |
 //! | `testing` | an identity provider in Entra's shape, for your tests |
 //! | `full` | all of these |
@@ -106,6 +106,7 @@ mod time;
 mod xml;
 
 pub mod danger;
+pub mod directory;
 pub mod entra;
 pub mod error;
 pub mod http;

@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["saml"],
     &["entra"],
     &["error", "mapping"],
-    &["sp"],
+    &["directory", "sp"],
     &["danger", "http"],
     &["inside", "testing"],
 ];
