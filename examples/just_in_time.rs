@@ -1,5 +1,5 @@
-//! Records of people in SQLite, made and kept up to date by logins: `cargo run --example just_in_time` signs people in
-//! with the test identity provider, and prints what happened to their records.
+//! Records of people in a table of `SQLite`, made and kept up to date by logins: `cargo run --example just_in_time`
+//! signs people in with the test identity provider, and prints what happened to their records.
 
 use std::error::Error;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use entra_sso::directory::{DirectoryError, KeyError, PersonKey, SignInError};
+use entra_sso::directory::{DirectoryError, KeyError, PersonKey, Policy, SignInError};
 use entra_sso::entra::{aadsts, claims};
 use entra_sso::error::{
     BindingError, ConfigurationError, DsigError, InvalidTime, MessageError, MetadataError, NoRandomness, Quoted,
@@ -307,6 +307,9 @@ fn directory() -> Vec<Told> {
         kind, code: error.code(), says: error.to_string(), hint: Some((error.hint().to_owned(), None)),
     };
     let transient = NameId::new("eve", Some("urn:oasis:names:tc:SAML:2.0:nameid-format:transient"));
+    let policy = Policy { never_update: vec!["nick".to_owned()], ..Policy::default() };
+    let misspelt = policy.check(&Mapping::entra()).expect_err("no such field");
+    let hint = Some((misspelt.hint().to_owned(), None));
     use DirectoryError as D;
     vec![
         no_key("KeyError::NotPersistent", PersonKey::name_id(&acme, &transient).expect_err("transient")),
@@ -318,6 +321,7 @@ fn directory() -> Vec<Told> {
         refused("DirectoryError::Conflict", D::Conflict(quoted("username")).into()),
         refused("DirectoryError::Contended", D::Contended(3).into()),
         refused("SignInError::Unavailable", SignInError::Unavailable(std::fmt::Error)),
+        Told { kind: "InvalidPolicy", code: misspelt.code(), says: misspelt.to_string(), hint },
     ]
 }
 

@@ -21,7 +21,7 @@ pub enum DirectoryError {
     #[error("a record has the {0} of this person, but {1}")]
     NotLinkable(Quoted, &'static str),
     /// The record of somebody else has the value of this field.
-    #[error("the record of somebody with another key has the {0} of this person")]
+    #[error("another record has the {0} of this person, and is not this person's by its key")]
     Conflict(Quoted),
     /// The directory refused to write so many times, and what it then showed gave no reason.
     #[error("the directory refused to write the record {0} times, and shows no record that is in the way")]
@@ -48,10 +48,28 @@ impl DirectoryError {
             Self::NotLinkable(..) =>
                 ("directory.not_linkable", "Have the customer prove that the domain is theirs, or give the record the key of the person by hand."),
             Self::Conflict(_) =>
-                ("directory.conflict", "Look who has the name now: if it is the same person with a new account, give the record the new key; if not, change the name in the old record."),
+                ("directory.conflict", "Look who has the name now: if that record is the same person's, give it the new key; if not, change the name in it."),
             Self::Contended(_) =>
                 ("directory.contended", "Sign in again; if it stays so, name every column that must be unique under `unique` in the policy."),
         }
+    }
+}
+
+/// A policy names a field that no rule of the mapping fills, so that part of it would do nothing.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the policy names the field {field}, which the mapping does not fill")]
+#[non_exhaustive]
+pub struct InvalidPolicy {
+    /// The field.
+    pub field: Quoted,
+}
+
+impl InvalidPolicy {
+    getters! {
+        /// A name for this error that never changes.
+        pub fn code(&self) -> &'static str { "directory.invalid_policy" }
+        /// What to do, in one sentence.
+        pub fn hint(&self) -> &'static str { "Correct the name of the field in the policy, or add a rule for it to the mapping." }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::saml::NameId;
 ///
 /// `Display` writes the form for a table's unique column: `acme:entra:…/…` or `acme:name_id:…`, at most
 /// [`MAX_LEN`](Self::MAX_LEN) bytes of ASCII in lower case. Names that differ in case have keys that differ in more, so
-/// a column that ignores case, as in MySQL, tells them apart. Values other than Entra's GUIDs stand there as a digest.
+/// a column whose collation ignores case tells them apart. Values other than Entra's GUIDs stand there as a digest.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct PersonKey {
     text: Arc<str>,

@@ -17,13 +17,14 @@
 //! # let login = sp.finish_login(started.pending, &posted, now, &MemoryReplayCache::default())?;
 //! # let application = "1f3b7a50-0000-4000-8000-000000000002".parse()?;
 //! # let app = EntraApp::new(entra_sso::testing::TENANT.parse()?, application);
-//! let policy = Policy { first_login: FirstLogin::Create, ..Policy::default() };
+//! let (mapping, policy) = (Mapping::entra(), Policy { first_login: FirstLogin::Create, ..Policy::default() });
+//! policy.check(&mapping)?;
 //! let people = MemoryDirectory::default(); // yours implements `Directory`
 //!
 //! // At a login of the connection that you call `acme`:
 //! let user = app.user_key(login.attributes()).ok_or("nobody of this tenant")?;
 //! let key = PersonKey::entra(&"acme".parse()?, &user);
-//! let mapped = Mapping::entra().apply(login.claims())?;
+//! let mapped = mapping.apply(login.claims())?;
 //! let done = policy.sign_in(&people, Person::new(&key, &mapped))?;
 //! assert_eq!(done.outcome, Outcome::Created);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -87,7 +88,7 @@ use std::fmt;
 use crate::ids::TenantId;
 use crate::mapping::Field;
 
-pub use error::{DirectoryError, SignInError};
+pub use error::{DirectoryError, InvalidPolicy, SignInError};
 pub use key::{KeyError, PersonKey};
 pub use memory::MemoryDirectory;
 pub use policy::{FirstLogin, LaterLogins, MatchBy, Policy, Unique};
@@ -100,7 +101,7 @@ pub use step::{Create, Done, FindByField, FindByKey, Outcome, Person, Step, Upda
 /// an error can say which one is in the way. It needs a place for each field that the mapping fills: what is not kept is
 /// new at each login.
 ///
-/// `examples/just_in_time` implements it with SQLite.
+/// `examples/just_in_time` implements it in SQL.
 pub trait Directory {
     /// What a record is called in your tables.
     type Id: Clone + PartialEq;

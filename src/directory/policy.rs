@@ -1,8 +1,9 @@
 //! What becomes of records at a login, as it is written down.
 
-use crate::directory::Lookup;
+use crate::directory::{InvalidPolicy, Lookup};
+use crate::encoding::Quoted;
 use crate::ids::TenantId;
-use crate::mapping::{Field, Mapped};
+use crate::mapping::{Field, Mapped, Mapping};
 
 /// Who gets a record, and what a login writes into it.
 ///
@@ -94,6 +95,20 @@ pub struct Unique {
 }
 
 impl Policy {
+    /// Compares it with the mapping that goes with it, when your program starts: a misspelt name would leave a field
+    /// unprotected, and nobody would notice.
+    ///
+    /// # Errors
+    /// When it names a field that the mapping does not fill.
+    pub fn check(&self, mapping: &Mapping) -> Result<(), InvalidPolicy> {
+        let matched = self.match_by.iter().map(|by| &by.field);
+        let named = matched.chain(&self.never_update).chain(self.unique.iter().map(|unique| &unique.field));
+        match named.into_iter().find(|name| !mapping.fields().any(|field| field == *name)) {
+            Some(field) => Err(InvalidPolicy { field: Quoted::new(field) }),
+            None => Ok(()),
+        }
+    }
+
     /// What to write into a record with these values.
     pub(super) fn changes(&self, mapped: &Mapped, has: impl Fn(&Field) -> bool) -> Vec<Field> {
         let updated = |field: &&Field| {

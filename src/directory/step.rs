@@ -74,7 +74,7 @@ impl Policy {
 /// What to ask the directory next. Each has an `answer`, which takes what the directory said and gives the next step.
 #[derive(Debug)]
 #[must_use = "the person has no record before `Done`"]
-#[allow(clippy::exhaustive_enums, reason = "a loop over it must deal with every step")]
+#[expect(clippy::exhaustive_enums, reason = "a loop over it must deal with every step")]
 pub enum Step<'a, Id> {
     /// [`Directory::find_by_key`].
     FindByKey(FindByKey<'a>),

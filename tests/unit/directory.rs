@@ -212,8 +212,8 @@ fn an_invited_person_is_linked_once_and_keeps_the_record() {
 #[test]
 fn an_address_of_an_unverified_domain_takes_over_nothing() {
     let evil = entra("evil", OTHER);
-    for create_too in [false, true] {
-        let policy = Policy { first_login: create_too.then(|| FirstLogin::Create).unwrap_or_default(), ..by_email() };
+    for first_login in [FirstLogin::Refuse, FirstLogin::Create] {
+        let policy = Policy { first_login, ..by_email() };
         for address in [
             "boss@bigcorp.example",
             "boss@sub.contoso.example",
@@ -473,6 +473,24 @@ fn nothing_prints_a_value() {
     let error = ask.answer(vec![people.record(1).expect("a record")]).expect_err("no domain");
     printed += &format!("{error:?} {error} {}", error.hint());
     assert!(!printed.contains("secret"), "{printed}");
+}
+
+#[test]
+fn a_policy_that_names_a_field_which_nothing_fills_is_refused() {
+    let mapping = crate::mapping::Mapping::entra();
+    let whole = Policy { never_update: vec!["display_name".into()], ..unique_names() };
+    let whole = Policy { match_by: by_email().match_by, ..whole };
+    assert_eq!(whole.check(&mapping), Ok(()));
+    let unique = vec![Unique { field: "user_name".into(), ignore_case: false }];
+    let match_by = Some(MatchBy { field: "user_name".into(), ..MatchBy::default() });
+    for wrong in [
+        Policy { never_update: vec!["user_name".into()], ..whole.clone() },
+        Policy { unique, ..whole.clone() },
+        Policy { match_by, ..whole },
+    ] {
+        let error = wrong.check(&mapping).expect_err("misspelt");
+        assert_eq!(error.to_string(), "the policy names the field `user_name`, which the mapping does not fill");
+    }
 }
 
 #[cfg(feature = "serde")]
