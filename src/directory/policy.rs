@@ -150,8 +150,8 @@ impl MatchBy {
             None => return Err("it is no address, and no domain vouches for it"),
             Some(parts) => parts,
         };
-        // Of two `@`, one reader takes the first and another the last.
-        let is_plain = !domain.contains('@') && !value.chars().any(|c| c.is_whitespace() || c.is_control());
+        // Of two `@` the first counts, so that what follows is no domain that anybody has.
+        let is_plain = !value.chars().any(|c| c.is_whitespace() || c.is_control());
         match is_plain && !name.is_empty() && !domain.is_empty() {
             false => Err("it is no plain address"),
             true if verified_domains.iter().any(|verified| verified.eq_ignore_ascii_case(domain)) => Ok(()),

@@ -178,6 +178,9 @@ fn keys_differ_in_more_than_case_and_fit_a_column() {
     assert_eq!(longest, Some(PersonKey::MAX_LEN));
     assert!(texts.iter().zip(&texts).all(|(text, same)| text == same && text.is_ascii()));
     assert!(keys.iter().all(|key| !key.as_ref().bytes().any(|byte| byte.is_ascii_uppercase())));
+    // Whoever sees the tables of two customers cannot tell that they have the same person.
+    let digest = |name: &str| value(name, "a", "da").to_string().rsplit(':').next().map(str::to_owned);
+    assert_ne!(digest("acme"), digest("evil"));
     assert_eq!(ada().to_string(), format!("acme:entra:{ENTRA}/{OBJECT}"));
     assert_eq!(keys.first().map(|key| key.connection().as_ref()), Some("acme"));
 }
@@ -431,8 +434,10 @@ fn a_login_that_is_overtaken_finds_what_the_other_one_made() {
     let moments: [fn(&Step<'_, u64>) -> bool; 2] =
         [|step| matches!(step, Step::Create(_)), |step| matches!(step, Step::FindByField(_))];
     for asks in moments {
-        let people = MemoryDirectory::with_unique(&["username"]);
-        assert_eq!(overtaken(&people, &policy, asks), Outcome::Unchanged);
+        for unique in [&["username"][..], &[]] {
+            let people = MemoryDirectory::with_unique(unique);
+            assert_eq!(overtaken(&people, &policy, asks), Outcome::Unchanged);
+        }
     }
     let moments: [fn(&Step<'_, u64>) -> bool; 2] =
         [|step| matches!(step, Step::Update(_)), |step| matches!(step, Step::FindByField(_))];
@@ -441,6 +446,33 @@ fn a_login_that_is_overtaken_finds_what_the_other_one_made() {
         people.invite([("email", "ada@x")]);
         assert_eq!(overtaken(&people, &policy, asks), Outcome::Unchanged);
     }
+}
+
+#[test]
+fn a_record_that_somebody_else_got_in_between_is_not_handed_over() {
+    let people = MemoryDirectory::default();
+    let id = people.invite([("email", "ada@contoso.example")]);
+    let changes = |key| Changes { key: Some(key), fields: vec![field("role", &["admin"])] };
+    assert_eq!(people.update(&id, &changes(ada())), Ok(Updated::Yes));
+    for other in [ada(), entra("acme", OTHER)] {
+        assert_eq!(people.update(&id, &changes(other)), Ok(Updated::Overtaken));
+    }
+    // The login that found the record without a key looks again, and sees whose it is.
+    let (domains, said) = (["contoso.example".to_owned()], mapped(&[("email", "ada@contoso.example")]));
+    let (policy, key) = (by_email(), entra("acme", OTHER));
+    let Step::FindByKey(ask) = policy.begin::<u64>(Person::new(&key, &said).with_verified_domains(&domains)) else {
+        panic!("the key comes first");
+    };
+    let Ok(Step::FindByField(ask)) = ask.answer(None) else { panic!("then the address") };
+    let free = Record { has_key: false, ..people.record(id).expect("a record") };
+    let Ok(Step::Update(ask)) = ask.answer(vec![free]) else { panic!("then the key is set") };
+    let Ok(updated) = people.update(ask.id(), ask.changes());
+    let Ok(Step::FindByKey(ask)) = ask.answer(updated) else { panic!("it is looked up again") };
+    let Ok(Step::FindByField(ask)) = ask.answer(None) else { panic!("and the address") };
+    let Ok(Step::FindByKey(ask)) = ask.answer(people.record(id).into_iter().collect()) else { panic!("is it ours?") };
+    let Ok(Step::FindByField(ask)) = ask.answer(None) else { panic!("it is not") };
+    let refused = ask.answer(people.record(id).into_iter().collect()).expect_err("somebody else's");
+    assert_eq!(refused.code(), "directory.conflict");
 }
 
 #[test]
