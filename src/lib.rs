@@ -18,8 +18,8 @@
 //! It opens no sockets, starts no threads and keeps no sessions. Bytes, time and randomness come in as arguments; only
 //! [`http::Routes::handle`] and [`UnixTime::now`] read the clock. What waits (a database, a download of metadata) is
 //! yours, between two calls. It does not decide who may do what:
-//! [`mapping`] fills your own record, and the rest is your program's. Logout and encrypted
-//! assertions are not there yet.
+//! [`mapping`] says what your own record should hold, [`directory`] finds and writes it, and the rest is your program's.
+//! Logout and encrypted assertions are not there yet.
 //!
 //! # Getting started
 //! In the Entra admin center, follow the [manual](manual::portal). In your program, three routes under one path;
@@ -75,7 +75,7 @@
 //! | --- | --- |
 //! | `fetch` | [`fetch::Fetcher`]: fetches metadata over TLS, by ureq with rustls on ring |
 //! | `http` | [`http::HttpRequest`] for `http::Request`, and [`http::HttpResponse`] into `http::Response` |
-//! | `serde` | [`tenants::Settings`] and [`mapping::Rules`] from files and columns; never messages or logins |
+//! | `serde` | [`tenants::Settings`], [`mapping::Rules`] and [`directory::Policy`] from files and columns; never messages or logins |
 //! | `tracing` | an event for each verdict, with its code or the ID of the assertion, and no names |
 //! | `testing` | an identity provider in Entra's shape, for your tests |
 //! | `full` | all of these |
@@ -110,6 +110,7 @@ mod time;
 mod xml;
 
 pub mod danger;
+pub mod directory;
 pub mod entra;
 pub mod error;
 #[cfg(feature = "fetch")]

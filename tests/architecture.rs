@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["saml"],
     &["entra"],
     &["error", "mapping"],
-    &["sp"],
+    &["directory", "sp"],
     &["tenants"],
     &["danger", "fetch", "http"],
     &["inside", "testing"],

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use entra_sso::directory::{DirectoryError, KeyError, PersonKey, Policy, SignInError};
 use entra_sso::entra::{aadsts, claims};
 use entra_sso::error::{
     BindingError, ConfigurationError, DsigError, FetchError, InvalidTime, MessageError, MetadataError, NoRandomness,
@@ -314,8 +315,36 @@ fn mapping() -> Vec<Told> {
     .into()
 }
 
+#[rustfmt::skip]
+fn directory() -> Vec<Told> {
+    let acme = "acme".parse().expect("a connection");
+    let no_key = |kind, error: KeyError| Told {
+        kind, code: error.code(), says: error.to_string(), hint: Some((error.hint().to_owned(), None)),
+    };
+    let refused = |kind, error: SignInError<std::fmt::Error>| Told {
+        kind, code: error.code(), says: error.to_string(), hint: Some((error.hint().to_owned(), None)),
+    };
+    let transient = NameId::new("eve", Some("urn:oasis:names:tc:SAML:2.0:nameid-format:transient"));
+    let policy = Policy { never_update: vec!["nick".to_owned()], ..Policy::default() };
+    let misspelt = policy.check(&Mapping::entra()).expect_err("no such field");
+    let hint = Some((misspelt.hint().to_owned(), None));
+    use DirectoryError as D;
+    vec![
+        no_key("KeyError::NotPersistent", PersonKey::name_id(&acme, &transient).expect_err("transient")),
+        no_key("KeyError::Empty", PersonKey::value(&acme, "employee", "").expect_err("empty")),
+        refused("DirectoryError::UnknownPerson", D::UnknownPerson.into()),
+        refused("DirectoryError::Deactivated", D::Deactivated.into()),
+        refused("DirectoryError::Ambiguous", D::Ambiguous(quoted("email"), 2).into()),
+        refused("DirectoryError::NotLinkable", D::NotLinkable(quoted("email"), "its domain is not one that was verified for the connection").into()),
+        refused("DirectoryError::Conflict", D::Conflict(quoted("username")).into()),
+        refused("DirectoryError::Contended", D::Contended(3).into()),
+        refused("SignInError::Unavailable", SignInError::Unavailable(std::fmt::Error)),
+        Told { kind: "InvalidPolicy", code: misspelt.code(), says: misspelt.to_string(), hint },
+    ]
+}
+
 static ALL: LazyLock<Vec<Told>> = LazyLock::new(|| {
-    let parts = [rejection(), signature(), message(), xml(), refused(), set_up(), mapping()];
+    let parts = [rejection(), signature(), message(), xml(), refused(), set_up(), mapping(), directory()];
     parts.into_iter().flatten().collect()
 });
 

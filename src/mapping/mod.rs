@@ -84,6 +84,11 @@ impl Mapping {
         Self::of(Preset::Entra.rules(), Rules { preset: Some(Preset::Entra), rules: Vec::new() })
     }
 
+    /// The names of the fields that it can fill.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|(field, _)| &**field)
+    }
+
     /// Applies every rule.
     ///
     /// # Errors
