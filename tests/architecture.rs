@@ -79,11 +79,20 @@ fn every_file_says_what_it_is_for() {
     }
 }
 
+/// What judges a message: an auditor reads this, and nothing else can let anybody in.
+const CORE: &[&str] = &["shorthand", "encoding", "time", "ids", "crypto", "xml", "dsig", "saml", "sp"];
+
 #[test]
 fn the_core_stays_small() {
-    let lines: usize = sources().iter().map(|(_, text)| text.lines().count()).sum();
-    println!("{lines} lines in src");
-    assert!(lines < 12_000, "src has {lines} lines; what can be said shorter, or is not needed?");
+    let count = |wanted: &dyn Fn(&str) -> bool| -> usize {
+        let files = sources();
+        let wanted = files.iter().filter(|(file, _)| wanted(file.split(['/', '.']).next().unwrap_or_default()));
+        wanted.map(|(_, text)| text.lines().count()).sum()
+    };
+    let (core, all) = (count(&|module| CORE.contains(&module)), count(&|_| true));
+    println!("{core} lines judge messages, of {all} in src");
+    assert!(core > 4_000 && core < 7_000, "{core} lines judge; what can be said shorter, or is not needed?");
+    assert!(all < 16_000, "src has {all} lines; what can be said shorter, or is not needed?");
 }
 
 fn floor_of(file: &str) -> Option<usize> {
