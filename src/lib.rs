@@ -76,7 +76,7 @@
 //! | `fetch` | [`fetch::Fetcher`]: fetches metadata over TLS, by ureq with rustls on ring |
 //! | `http` | [`http::HttpRequest`] for `http::Request`, and [`http::HttpResponse`] into `http::Response` |
 //! | `serde` | [`tenants::Settings`], [`mapping::Rules`] and [`directory::Policy`] from files and columns; never messages or logins |
-//! | `tracing` | an event for each verdict, with its code or the ID of the assertion, and no names |
+//! | `tracing` | an event for each verdict, with its code or the ID of the assertion, and no names; and for metadata |
 //! | `testing` | an identity provider in Entra's shape, for your tests |
 //! | `full` | all of these |
 //! | `xmlsec` | libxmlsec1 as a second verifier that must agree; not in `full`, needs the C library |

@@ -145,6 +145,17 @@ impl Tenants {
     /// When it is not metadata of the identity provider that stands or that the settings name; when it has expired, names
     /// no key that can be used, or is older than what stands; when the connection is gone, or was given another address.
     pub fn install(&self, ticket: Refresh, fetched: Fetched, now: UnixTime) -> Result<KeyChanges, Error> {
+        #[cfg(feature = "tracing")]
+        let tenant = ticket.tenant.clone();
+        let outcome = self.install_quietly(ticket, fetched, now);
+        #[cfg(feature = "tracing")]
+        if let Err(error) = &outcome {
+            tracing::warn!(%tenant, code = error.code(), %error, "metadata refused");
+        }
+        outcome
+    }
+
+    fn install_quietly(&self, ticket: Refresh, fetched: Fetched, now: UnixTime) -> Result<KeyChanges, Error> {
         let stale = || TenantError::StaleTicket(ticket.tenant.clone());
         let read = |pinned: Option<&EntityId>, body: &[u8]| {
             let trust = MetadataTrust::FetchedOverTls(&ticket.url);
@@ -234,6 +245,8 @@ impl Tenants {
             removed: without(before, after),
             ending: after.iter().filter(ending).cloned().collect(),
         };
+        #[cfg(feature = "tracing")]
+        tracing::info!(tenant = %old.id(), added = changes.added.len(), removed = changes.removed.len(), "metadata installed");
         let settings = super::Settings::clone(&old.settings);
         self.swap(Some(old), Connection::of(self, settings, Some(Arc::new(installed)), None));
         changes
