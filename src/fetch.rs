@@ -5,6 +5,7 @@
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::config::Config;
@@ -30,6 +31,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// From `http://…/` to `https://…/` or to another path: more is a loop.
 const REDIRECTS: usize = 3;
+
+/// As many documents in memory at a time, and as many threads that wait.
+const AT_ONCE: usize = 16;
 
 /// Fetches metadata: by `https` only, 32 MiB at most, half a minute at most, following redirects on the same host only,
 /// and from public addresses only.
@@ -70,16 +74,27 @@ impl Fetcher {
         without_proxy() { by_proxy = false }
     }
 
-    /// Fetches and installs what is due, one after the other; returns what became of each. Whatever goes wrong, what stands
-    /// stays, and the ticket comes again.
+    /// Fetches and installs what is due, sixteen at a time, so that a few servers that do not answer keep nobody's keys from
+    /// being renewed; returns what became of each. Whatever goes wrong, what stands stays, and the ticket comes again.
     pub fn refresh(&self, tenants: &Tenants, now: UnixTime) -> Vec<(crate::ids::TenantId, Result<KeyChanges, Error>)> {
-        let agent = self.agent();
-        let one = |ticket: Refresh| {
-            let tenant = ticket.tenant().clone();
-            let fetched = get(&agent, ticket.url(), ticket.etag());
-            (tenant, fetched.map_err(Error::from).and_then(|fetched| tenants.install(ticket, fetched, now)))
+        let (agent, due) = (self.agent(), tenants.due(now));
+        let threads = due.len().min(AT_ONCE);
+        let (waiting, done) = (Mutex::new(due.into_iter()), Mutex::new(Vec::new()));
+        // Taken one by one, and nothing panics while a lock is held.
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || {
+            while let Some(ticket) = next() {
+                let tenant = ticket.tenant().clone();
+                let fetched = get(&agent, ticket.url(), ticket.etag());
+                let outcome = fetched.map_err(Error::from).and_then(|fetched| tenants.install(ticket, fetched, now));
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((tenant, outcome));
+            }
         };
-        tenants.due(now).into_iter().map(one).collect()
+        std::thread::scope(|scope| {
+            (1..threads).for_each(|_| drop(scope.spawn(work)));
+            work();
+        });
+        done.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fetches one document.

@@ -158,7 +158,7 @@ fn relay_state(text: &str) -> Verdict {
 fn return_to(text: &str) -> Verdict {
     let bytes = text.as_bytes();
     match bytes {
-        _ if bytes.len() > 512 => Err("it is longer than 512 bytes"),
+        _ if bytes.len() > ReturnTo::LIMIT => Err("it is longer than 512 bytes"),
         _ if !bytes.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\') => {
             Err("it holds white space, a backslash, or more than ASCII")
         }
@@ -332,6 +332,9 @@ impl RelayState {
 }
 
 impl ReturnTo {
+    /// It travels in a cookie, beside everything else that must be remembered.
+    pub(crate) const LIMIT: usize = 512;
+
     /// An address on a site that somebody listed.
     pub(crate) fn elsewhere(url: &EndpointUrl) -> Self {
         Self(url.0.clone())

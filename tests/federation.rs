@@ -679,6 +679,7 @@ fn an_unknown_tenant_a_disabled_one_and_an_unknown_domain_look_the_same() {
         ("/saml/login", Some("email=ada%40nobody.example"), "tenant.unknown_domain"),
         ("/saml/login", Some("email=ada"), "tenant.unknown_domain"),
         ("/saml/metadata/nobody", None, "tenant.unknown"),
+        ("/saml/metadata/fabrikam", None, "tenant.disabled"),
     ] {
         let outcome = routes.handle_at(&get(path, query), NOW, &rng());
         let Outcome::Refused(error, response) = outcome else { panic!("{outcome:?}") };

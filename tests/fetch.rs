@@ -170,6 +170,22 @@ fn a_server_that_misbehaves_does_no_harm() {
 }
 
 #[test]
+fn servers_that_do_not_answer_keep_no_other_from_being_asked() {
+    let port = server();
+    let base = "https://app.example/saml".parse().expect("a URL");
+    let tenants = Tenants::at(&base, Arc::new(MemoryReplayCache::default()));
+    for number in 0..40 {
+        let path = if number < 15 { "slow" } else { "metadata" };
+        let url = format!("https://localhost:{port}/{path}").parse().expect("a URL");
+        let id = format!("c-{number}").parse().expect("an ID");
+        tenants.put(Settings::new(id, Trust::MetadataUrl { url, entity_id: None }), NOW).expect("good settings");
+    }
+    let outcomes = fetcher().with_timeout(Duration::from_secs(5)).refresh(&tenants, NOW);
+    let good = outcomes.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+    assert_eq!((outcomes.len(), good), (40, 25));
+}
+
+#[test]
 fn whoever_cannot_show_a_trusted_certificate_for_the_name_is_not_asked() {
     let port = server();
     let url = format!("https://localhost:{port}/metadata");

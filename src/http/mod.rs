@@ -17,7 +17,7 @@ use crate::sp::{
     CookieKey, Login, PendingLogin, ReplayCache, ServiceProvider, StartedLogin, State, Subject, Unsolicited, open,
     surplus,
 };
-use crate::tenants::{Choices, Connection, Tenants, Unasked};
+use crate::tenants::{Choices, Connection, ConnectionState, Tenants, Unasked};
 use crate::time::UnixTime;
 use crate::xml::escape_html;
 
@@ -265,7 +265,14 @@ impl Routes {
         let metadata = match (&self.site, tenant) {
             (Site::One(sp, _), _) => sp.metadata()?,
             (Site::Many(tenants), None) => tenants.shared_metadata()?,
-            (Site::Many(tenants), Some(name)) => tenants.named(name)?.metadata()?,
+            (Site::Many(tenants), Some(name)) => {
+                let connection = tenants.named(name)?;
+                // One that was switched off looks like one that never was.
+                match connection.state() {
+                    ConnectionState::Disabled => return Err(TenantError::Disabled(connection.id().clone()).into()),
+                    _ => connection.metadata()?,
+                }
+            }
         };
         Ok(Outcome::Respond(HttpResponse::new(200, "application/samlmetadata+xml", metadata)))
     }

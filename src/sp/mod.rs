@@ -174,7 +174,8 @@ impl ServiceProvider {
             ours if url.same_origin(ours) => url.path_and_query().parse().ok(),
             _ => self.return_origins.iter().any(|site| url.same_origin(site)).then(|| ReturnTo::elsewhere(&url)),
         };
-        text.parse().or_else(|error| text.parse().ok().and_then(other).ok_or(error))
+        let short = text.len() <= ReturnTo::LIMIT;
+        text.parse().or_else(|error| text.parse().ok().filter(|_| short).and_then(other).ok_or(error))
     }
 
     // ---- asking ----
