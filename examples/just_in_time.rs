@@ -9,7 +9,7 @@ use entra_sso::directory::{
 use entra_sso::entra::{EntraApp, claims};
 use entra_sso::mapping::{Field, Mapping, Rule, Rules, Source};
 use entra_sso::testing::{ADA, TENANT, TestIdp, TestResponse};
-use entra_sso::{Login, MemoryReplayCache, ReturnTo, ServiceProvider, SystemRandom, TenantId, UnixTime};
+use entra_sso::{EmailDomain, Login, MemoryReplayCache, ReturnTo, ServiceProvider, SystemRandom, TenantId, UnixTime};
 use rusqlite::{Connection, Row, params_from_iter};
 
 // ---- the table ----
@@ -128,9 +128,9 @@ impl App {
 }
 
 /// What your customers have shown to be theirs, with a record in the DNS for example.
-fn verified_domains(connection: &TenantId) -> Vec<String> {
+fn verified_domains(connection: &TenantId) -> Vec<EmailDomain> {
     match connection.as_ref() {
-        "contoso" => vec!["contoso.example".to_owned()],
+        "contoso" => "contoso.example".parse().into_iter().collect(),
         _ => Vec::new(),
     }
 }

@@ -10,7 +10,7 @@ use entra_sso::sp::{ClaimError, CookieKey, ReplayKey, Service};
 use entra_sso::tenants::{
     Addresses, ConnectionState, Fetched, KeyChanges, Settings, Snapshot, Tenants, Trust, Unasked, UnsolicitedPolicy,
 };
-use entra_sso::testing::{ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse};
+use entra_sso::testing::{ADA, ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse};
 use entra_sso::{
     AuthnRequest, Error, Login, MemoryReplayCache, PendingLogin, ReplayCache, ReturnTo, SystemRandom, TenantId,
     UnixTime, entra,
@@ -279,6 +279,30 @@ fn an_email_address_leads_to_the_live_connection_that_has_its_whole_domain() {
     // A domain that was given up is nobody's.
     tenants.put(live("mueller", xml_of(&TestIdp::new())), NOW).expect("good settings");
     assert_eq!(found("a@xn--mller-kva.example"), None);
+}
+
+#[test]
+fn a_person_is_found_by_a_key_that_no_other_connection_can_name() {
+    use entra_sso::directory::PersonKey;
+    let tenants = with(|_| {});
+    tenants.put(live("fabrikam", xml_of(&TestIdp::new())), NOW).expect("good settings");
+    let app = entra::EntraApp::new(TENANT.parse().expect("a GUID"), TENANT.parse().expect("a GUID"));
+    tenants.put(live("by-guids", Trust::Entra(app)), NOW).expect("good settings");
+    let _ = fetch(&tenants, &TestIdp::new(), NOW).expect("metadata");
+    let key = |name: &str, change: fn(TestResponse) -> TestResponse| {
+        let login = login(&tenants, name, &TestIdp::new(), NOW, change).expect("a login");
+        let connection = tenants.get(&id(name)).expect("a connection");
+        connection.person_key(&login).map(|key: PersonKey| key.to_string()).map_err(|error| error.code())
+    };
+    assert_eq!(key("contoso", same), Ok(format!("contoso:entra:{TENANT}/{ADA}")));
+    assert_eq!(key("fabrikam", |answer| answer.id("f")), Ok(format!("fabrikam:entra:{TENANT}/{ADA}")));
+    let elsewhere = |answer: TestResponse| answer.id("e").attribute(entra::claims::TENANT_ID, &[FABRIKAM]);
+    assert_eq!(key("by-guids", elsewhere), Err("directory.key_missing"), "a person of another tenant");
+    assert_eq!(key("by-guids", |answer| answer.id("g")), Ok(format!("by-guids:entra:{TENANT}/{ADA}")));
+    let without = |answer: TestResponse| answer.id("w").attribute(entra::claims::OBJECT_ID, &[]);
+    assert_eq!(key("contoso", without), Err("directory.name_id_not_persistent"));
+    let stranger = login(&tenants, "contoso", &TestIdp::new(), NOW, |answer| answer.id("s")).expect("a login");
+    assert!(tenants.get(&id("fabrikam")).expect("a connection").person_key(&stranger).is_err());
 }
 
 // ---- refresh ----

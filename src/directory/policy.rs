@@ -2,6 +2,7 @@
 
 use crate::directory::{InvalidPolicy, Lookup};
 use crate::encoding::Quoted;
+use crate::ids::EmailDomain;
 use crate::ids::TenantId;
 use crate::mapping::{Field, Mapped, Mapping};
 
@@ -144,7 +145,7 @@ impl Policy {
 
 impl MatchBy {
     /// Whether a value says enough to hand over the record that has it.
-    pub(super) fn must_vouch(&self, value: &str, verified_domains: &[String]) -> Result<(), &'static str> {
+    pub(super) fn must_vouch(&self, value: &str, verified_domains: &[EmailDomain]) -> Result<(), &'static str> {
         let (name, domain) = match value.split_once('@') {
             None if self.without_domain => return Ok(()),
             None => return Err("it is no address, and no domain vouches for it"),
@@ -154,7 +155,7 @@ impl MatchBy {
         let is_plain = !value.chars().any(|c| c.is_whitespace() || c.is_control());
         match is_plain && !name.is_empty() && !domain.is_empty() {
             false => Err("it is no plain address"),
-            true if verified_domains.iter().any(|verified| verified.eq_ignore_ascii_case(domain)) => Ok(()),
+            true if verified_domains.iter().any(|verified| verified.as_ref().eq_ignore_ascii_case(domain)) => Ok(()),
             true => Err("its domain is not one that was verified for the connection"),
         }
     }

@@ -8,6 +8,7 @@ use crate::directory::{
     Updated,
 };
 use crate::encoding::Quoted;
+use crate::ids::EmailDomain;
 use crate::mapping::{Field, Mapped};
 
 /// Somebody who has signed in, on the way to a record.
@@ -16,7 +17,7 @@ use crate::mapping::{Field, Mapped};
 pub struct Person<'a> {
     key: &'a PersonKey,
     mapped: &'a Mapped,
-    verified_domains: &'a [String],
+    verified_domains: &'a [EmailDomain],
 }
 
 impl<'a> Person<'a> {
@@ -28,7 +29,7 @@ impl<'a> Person<'a> {
     setters! {
         /// The domains that are the customer's, as you have verified it (with a record in the DNS, say): for
         /// [`Policy::match_by`]. Subdomains count only if they are named. Without this there are none.
-        with_verified_domains(domains: &'a [String]) { verified_domains = domains }
+        with_verified_domains(domains: &'a [EmailDomain]) { verified_domains = domains }
     }
 }
 

@@ -25,7 +25,9 @@ pub use refresh::{Fetched, KeyChanges, Refresh, Saved, Snapshot};
 pub use settings::{Addresses, ConnectionState, Settings, Trust, UnsolicitedPolicy};
 
 use crate::crypto::{Certificate, SecureRandom};
+use crate::directory::{KeyError, PersonKey};
 use crate::encoding::Quoted;
+use crate::entra::UserKey;
 use crate::error::{Error, Rejection, TenantError};
 use crate::ids::{EmailDomain, EndpointUrl, EntityId, ReturnTo, TenantId};
 use crate::mapping::Mapping;
@@ -104,6 +106,25 @@ impl Connection {
     pub fn metadata(&self) -> Result<String, Error> {
         let signed = self.settings.authn_requests_signed.unwrap_or(self.settings.sign_requests);
         self.service.metadata(&self.entity_id, &self.acs, signed)
+    }
+
+    /// What to find the record of who signed in by. For an application in Entra ID the claims must name a person of its
+    /// tenant; otherwise it is the tenant and the object that the claims name, or else a persistent `NameID`. The connection
+    /// is part of the key, so whatever the claims say, it is nobody of another connection.
+    ///
+    /// # Errors
+    /// When the login is another connection's, or its claims have nothing that would be the same tomorrow: then choose an
+    /// attribute that is, with [`PersonKey::value`].
+    pub fn person_key(&self, login: &Login) -> Result<PersonKey, KeyError> {
+        let user = match &self.settings.trust {
+            _ if login.tenant() != Some(self.id()) => return Err(KeyError::Empty),
+            Trust::Entra(app) => Some(app.user_key(login.attributes()).ok_or(KeyError::Empty)?),
+            _ => UserKey::of(login.attributes()),
+        };
+        match user {
+            Some(user) => Ok(PersonKey::entra(self.id(), &user)),
+            None => PersonKey::name_id(self.id(), login.name_id()),
+        }
     }
 
     /// Certificates of the identity provider that end within `span` of `now`, or have ended. When that is all of them,

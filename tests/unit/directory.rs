@@ -56,7 +56,7 @@ fn told<Id, E>(done: Result<Done<Id>, SignInError<E>>) -> String {
 
 /// Of somebody whose connection has verified `contoso.example`.
 fn link(people: &MemoryDirectory, policy: &Policy, key: &PersonKey, email: &str) -> String {
-    let (domains, mapped) = (["contoso.example".to_owned()], mapped(&[("email", email)]));
+    let (domains, mapped) = (["contoso.example".parse().expect("a domain")], mapped(&[("email", email)]));
     told(policy.sign_in(people, Person::new(key, &mapped).with_verified_domains(&domains)))
 }
 
@@ -270,7 +270,7 @@ fn of_two_records_with_the_address_neither_is_chosen() {
 fn two_addresses_or_none_link_to_nothing() {
     let people = MemoryDirectory::default();
     people.invite([("email", "ada@contoso.example")]);
-    let domains = ["contoso.example".to_owned()];
+    let domains = ["contoso.example".parse().expect("a domain")];
     for said in [field("email", &["ada@contoso.example", "eve@contoso.example"]), field("email", &[])] {
         let mapped = Mapped { fields: vec![said] };
         let outcome = by_email().sign_in(&people, Person::new(&ada(), &mapped).with_verified_domains(&domains));
@@ -332,7 +332,7 @@ fn record(id: u64, has_key: bool, name: &str, value: &str) -> Record<u64> {
 
 #[test]
 fn the_sign_for_kelvin_is_no_k_even_if_the_store_thinks_so() {
-    let domains = ["contoso.example".to_owned()];
+    let domains = ["contoso.example".parse().expect("a domain")];
     let attempt = |theirs: &str, ours: &str| {
         let odd = Odd { finds: vec![record(1, false, "email", ours)].into(), ..Odd::default() };
         let mapped = mapped(&[("email", theirs)]);
@@ -389,7 +389,10 @@ fn a_store_that_refuses_without_a_reason_is_asked_three_times() {
 
 /// Runs a login up to its write, has another one of the same person done meanwhile, and lets it go on.
 fn overtaken(people: &MemoryDirectory, policy: &Policy, asks: fn(&Step<'_, u64>) -> bool) -> Outcome {
-    let (domains, mapped) = (["x".to_owned()], mapped(&[("username", "ada@x"), ("email", "ada@x")]));
+    let (domains, mapped) = (
+        ["x.example".parse().expect("a domain")],
+        mapped(&[("username", "ada@x.example"), ("email", "ada@x.example")]),
+    );
     let key = ada();
     let person = Person::new(&key, &mapped).with_verified_domains(&domains);
     let mut step = policy.begin(person);
@@ -443,7 +446,7 @@ fn a_login_that_is_overtaken_finds_what_the_other_one_made() {
         [|step| matches!(step, Step::Update(_)), |step| matches!(step, Step::FindByField(_))];
     for asks in moments {
         let people = MemoryDirectory::with_unique(&["username"]);
-        people.invite([("email", "ada@x")]);
+        people.invite([("email", "ada@x.example")]);
         assert_eq!(overtaken(&people, &policy, asks), Outcome::Unchanged);
     }
 }
@@ -458,7 +461,7 @@ fn a_record_that_somebody_else_got_in_between_is_not_handed_over() {
         assert_eq!(people.update(&id, &changes(other)), Ok(Updated::Overtaken));
     }
     // The login that found the record without a key looks again, and sees whose it is.
-    let (domains, said) = (["contoso.example".to_owned()], mapped(&[("email", "ada@contoso.example")]));
+    let (domains, said) = (["contoso.example".parse().expect("a domain")], mapped(&[("email", "ada@contoso.example")]));
     let (policy, key) = (by_email(), entra("acme", OTHER));
     let Step::FindByKey(ask) = policy.begin::<u64>(Person::new(&key, &said).with_verified_domains(&domains)) else {
         panic!("the key comes first");
