@@ -74,8 +74,8 @@ impl<'d> Walk<'d, '_> {
         self.out.extend(["<", document.qname(element.prefix, element.local)]);
         let parent = self.open.replace(index).map(|parent| document.node(parent));
         let settled = |parent: &Node| {
-            parent.namespace == element.namespace
-                && document.same(parent.prefix, element.prefix)
+            // Then its namespace is the parent's as well.
+            document.same(parent.prefix, element.prefix)
                 && element.declarations.0 == element.declarations.1
                 && document.attributes_of(element).iter().all(|attribute| attribute.prefix.len == 0)
         };
