@@ -298,9 +298,9 @@ impl ServiceProvider {
             return Err(Rejection::OtherProvider(Quoted::new(self.idp.entity_id().as_ref())).into());
         }
         pending.must_not_have_expired(now)?;
-        let (request_id, at, force_authn) = (&pending.request_id, pending.begun, pending.force_authn);
+        let (request_id, at, until) = (&pending.request_id, pending.begun, pending.expires);
         let (subject, contexts) = (pending.subject.as_ref(), pending.contexts.as_slice());
-        Ok(Asked { request_id, at, force_authn, subject, contexts })
+        Ok(Asked { request_id, at, until, force_authn: pending.force_authn, subject, contexts })
     }
 
     /// Judges an answer that nobody asked for, and claims it in the cache that

@@ -18,6 +18,8 @@ use crate::xml::{Document, Limits};
 pub(super) struct Asked<'a> {
     pub(super) request_id: &'a MessageId,
     pub(super) at: UnixTime,
+    /// Until when the request can be answered.
+    pub(super) until: UnixTime,
     pub(super) force_authn: bool,
     pub(super) subject: Option<&'a [u8; 32]>,
     pub(super) contexts: &'a [String],
@@ -57,6 +59,12 @@ pub(super) fn judge(
     // Of every confirmation: one that does not hold now may hold for another request.
     let ends = assertion.confirmations.iter().map(|found| found.validity.not_on_or_after);
     let last = ends.chain([conditions.not_on_or_after]).flatten().fold(confirmed_until, Ord::max);
+    // Where customers share a store: an answer is good as long as its request waits, and no request waits longer than one
+    // that begins now. Without this, one whose assertions end in the year 9999 would fill the store for all others.
+    let last = match asked.filter(|_| sp.tenant.is_some()) {
+        Some(asked) => last.min(asked.until.max(now.plus(sp.pending_for))),
+        None => last,
+    };
     let expires = last.plus(sp.clock_skew).plus(MARGIN);
     Ok(Judged { assertion, certificate, expires })
 }

@@ -1,0 +1,290 @@
+//! Attacks on an application with many customers: by one of them, by a stranger, by a server that hands out metadata.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use entra_sso::fetch::Fetcher;
+use entra_sso::http::{HttpResponse, Outcome, Routes};
+use entra_sso::saml::{Comparison, MetadataTrust};
+use entra_sso::sp::{ClaimError, CookieKey, ReplayKey, Subject};
+use entra_sso::tenants::{Addresses, ConnectionState, Fetched, Settings, Tenants, Trust, UnsolicitedPolicy};
+use entra_sso::testing::{ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse};
+use entra_sso::{
+    AuthnRequest, Certificate, Error, IdentityProvider, Login, MemoryReplayCache, ReplayCache, ReturnTo, SystemRandom,
+    TenantId, UnixTime,
+};
+
+#[path = "support/request.rs"]
+mod request;
+use request::{Request, get, post};
+
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+const MALLORY: &str = "00000000-0000-4000-8000-0000000e711e";
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn rng() -> SystemRandom {
+    SystemRandom::default()
+}
+
+fn id(text: &str) -> TenantId {
+    text.parse().expect("an ID")
+}
+
+fn by_url(url: &str) -> Trust {
+    Trust::MetadataUrl { url: url.parse().expect("a URL"), entity_id: None }
+}
+
+fn by_file(idp: &TestIdp) -> Trust {
+    Trust::MetadataXml { xml: idp.metadata(), entity_id: None }
+}
+
+fn live(name: &str, trust: Trust) -> Settings {
+    let mut settings = Settings::new(id(name), trust);
+    settings.state = ConnectionState::Live;
+    settings
+}
+
+fn tenants_with(cache: Arc<dyn ReplayCache>) -> Tenants {
+    Tenants::at(&"https://app.example/saml".parse().expect("a URL"), cache)
+}
+
+fn nobody() -> Tenants {
+    tenants_with(Arc::new(MemoryReplayCache::default()))
+}
+
+/// Contoso, and beside it a customer who means harm.
+fn two(change: impl Fn(&mut Settings)) -> Arc<Tenants> {
+    let tenants = nobody();
+    for (name, idp) in [("contoso", TestIdp::new()), ("mallory", TestIdp::of_tenant(MALLORY))] {
+        let mut settings = live(name, by_file(&idp));
+        change(&mut settings);
+        tenants.put(settings, NOW).expect("good settings");
+    }
+    Arc::new(tenants)
+}
+
+fn login(
+    tenants: &Tenants, name: &str, idp: &TestIdp, now: UnixTime, change: impl FnOnce(TestResponse) -> TestResponse,
+) -> Result<Login, Error> {
+    let started = tenants.start_login(&id(name), &AuthnRequest::new(), ReturnTo::default(), now, &rng())?;
+    let received = ReceivedRequest::from_outgoing(&started.outgoing).expect("a request");
+    let answer = idp.respond(&received, now).id(&received.id);
+    tenants.finish_login(started.pending, &change(answer).posted(), now)
+}
+
+fn same(answer: TestResponse) -> TestResponse {
+    answer
+}
+
+fn code<T>(result: Result<T, Error>) -> &'static str {
+    result.map_or_else(|error| error.code(), |_| "accepted")
+}
+
+fn routes(tenants: &Arc<Tenants>) -> Routes {
+    Routes::for_tenants(Arc::clone(tenants), CookieKey::new([7; 32]))
+}
+
+fn header<'r>(response: &'r HttpResponse, name: &str) -> Option<&'r str> {
+    response.headers.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str())
+}
+
+fn respond(outcome: Outcome) -> HttpResponse {
+    match outcome {
+        Outcome::Respond(response) => response,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(outcome: Outcome) -> (&'static str, HttpResponse) {
+    match outcome {
+        Outcome::Refused(error, response) => (error.code(), response),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What the identity provider received, and the cookie that the browser got.
+fn sent(response: &HttpResponse) -> (ReceivedRequest, String) {
+    let query = header(response, "location").and_then(|to| to.split_once('?')).expect("a redirect").1;
+    let cookie = header(response, "set-cookie").and_then(|all| all.split(';').next()).expect("a cookie");
+    (ReceivedRequest::from_query(query).expect("a request"), cookie.to_owned())
+}
+
+fn answer(path: &'static str, cookies: &[String], answer: &TestResponse) -> Request {
+    let mut request = post(&[cookies.join("; ")], answer.form());
+    request.path = path;
+    request
+}
+
+// ---- one customer against all others ----
+
+/// Sees until when each assertion is to be remembered.
+#[derive(Debug, Default)]
+struct Watched(Mutex<Vec<UnixTime>>);
+
+impl ReplayCache for Watched {
+    fn claim(&self, _: &ReplayKey, expires: UnixTime, _: UnixTime) -> Result<(), ClaimError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(expires);
+        Ok(())
+    }
+}
+
+#[test]
+fn assertions_that_never_end_do_not_fill_the_cache_that_all_customers_share() {
+    let cache = Arc::new(Watched::default());
+    let shared: Arc<dyn ReplayCache> = cache.clone();
+    let tenants = tenants_with(shared);
+    tenants.put(live("mallory", by_file(&TestIdp::of_tenant(MALLORY))), NOW).expect("good settings");
+    let end = "9999-12-31T23:59:59Z".parse().expect("a time");
+    let endless = |answer: TestResponse| answer.conditions(Some(NOW), Some(end)).confirmed_until(Some(end));
+    assert_eq!(code(login(&tenants, "mallory", &TestIdp::of_tenant(MALLORY), NOW, endless)), "accepted");
+    let kept = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(kept.iter().all(|until| *until < NOW.plus(HOUR)), "{kept:?}");
+}
+
+// ---- strangers ----
+
+// ---- metadata and its schedule ----
+
+/// Takes metadata with these dates and says whether it stands.
+fn install(tenants: &Tenants, idp: &TestIdp, attributes: &str, created: Option<&str>, now: UnixTime) -> &'static str {
+    let info = created.map(|created| {
+        format!(
+            "<Extensions xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\"><r:PublicationInfo \
+             xmlns:r=\"urn:oasis:names:tc:SAML:metadata:rpi\" publisher=\"p\" creationInstant=\"{created}\"/></Extensions>"
+        )
+    });
+    let plain = idp.metadata();
+    let (head, tail) = plain.split_once("<EntityDescriptor").expect("an entity");
+    let (inside, rest) = tail.split_once('>').expect("an end");
+    let body = format!("{head}<EntityDescriptor {attributes} {inside}>{}{rest}", info.unwrap_or_default());
+    let ticket = tenants.due(now).pop().expect("a ticket");
+    code(tenants.install(ticket, Fetched::document(body), now))
+}
+
+#[test]
+fn the_indexes_agree_with_the_connections_whoever_changes_them_at_once() {
+    let tenants = Arc::new(nobody());
+    let idps = [TestIdp::new(), TestIdp::of_tenant(MALLORY)].map(|idp| idp.metadata());
+    let domains: Vec<entra_sso::EmailDomain> =
+        (0..6).map(|number| format!("d{number}.example").parse().expect("a domain")).collect();
+    thread::scope(|scope| {
+        for seed in 1..5_u64 {
+            let (tenants, idps, domains) = (&tenants, &idps, &domains);
+            scope.spawn(move || {
+                let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let mut pick = |below: u64| {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    usize::try_from(state % below).unwrap_or_default()
+                };
+                for step in 0..400_u64 {
+                    let name = format!("t{}", pick(4));
+                    let now = NOW.plus(Duration::from_secs(step * 60));
+                    match pick(7) {
+                        0..=2 => {
+                            let trust = match pick(3) {
+                                0 => by_url(&format!("https://idp.example/{}", pick(2))),
+                                other => Trust::MetadataXml {
+                                    xml: idps.get(other - 1).cloned().unwrap_or_default(),
+                                    entity_id: None,
+                                },
+                            };
+                            let mut settings = live(&name, trust);
+                            settings.listed = pick(2) == 0;
+                            settings.name = ["", "Name", "name"].get(pick(3)).copied().unwrap_or_default().to_owned();
+                            settings.verified_domains = domains.iter().skip(pick(6)).take(pick(3)).cloned().collect();
+                            settings.verified_domains.extend(settings.verified_domains.clone());
+                            drop(tenants.put(settings, now));
+                        }
+                        3 => {
+                            let states = [ConnectionState::Disabled, ConnectionState::Test, ConnectionState::Live];
+                            drop(tenants.set_state(&id(&name), states.get(pick(3)).copied().unwrap_or_default()));
+                        }
+                        4 => drop(tenants.remove(&id(&name))),
+                        5 => {
+                            for ticket in tenants.due(now) {
+                                let body = idps.get(pick(2)).cloned().unwrap_or_default();
+                                drop(tenants.install(ticket, Fetched::document(body), now));
+                            }
+                        }
+                        _ => drop(tenants.restore(tenants.snapshot(), now)),
+                    }
+                }
+            });
+        }
+    });
+    let all: Vec<_> = tenants.iter().collect();
+    for idp in [TestIdp::new(), TestIdp::of_tenant(MALLORY)] {
+        let issuer = idp.entity_id().parse().expect("a name");
+        let found: BTreeSet<_> = tenants.by_issuer(&issuer).iter().map(|found| found.id().clone()).collect();
+        let real = all.iter().filter(|one| one.identity_provider().is_some_and(|idp| *idp.entity_id() == issuer));
+        assert_eq!(found, real.map(|one| one.id().clone()).collect());
+    }
+    for domain in &domains {
+        let owner = all.iter().find(|one| one.settings().verified_domains.contains(domain));
+        let owner = owner.filter(|one| one.state() == ConnectionState::Live).map(|one| one.id().clone());
+        assert_eq!(tenants.by_email(&format!("ada@{domain}")).map(|one| one.id().clone()), owner);
+    }
+    for one in &all {
+        drop(tenants.remove(one.id()));
+    }
+    let page = respond(routes(&tenants).handle_at(&get("/saml/login", None), NOW, &rng()));
+    let page = String::from_utf8(page.body).expect("text");
+    assert!(page.contains("Please use the link"), "nobody is left: {page}");
+    assert_eq!(tenants.next_due(), None);
+}
+
+// ---- servers that hand out metadata ----
+
+/// A server that takes connections and says nothing, or says by TLS what `answer` says after this pause.
+fn server(pause: Duration, answer: Option<&'static str>) -> u16 {
+    use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+    let listener = TcpListener::bind(("localhost", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let certificate = CertificateDer::from(include_bytes!("support/tls/localhost.cert.der").as_slice());
+    let key = PrivatePkcs8KeyDer::from(include_bytes!("support/tls/localhost.key.der").as_slice());
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key.into())
+        .map(Arc::new)
+        .expect("a pair");
+    thread::spawn(move || {
+        let mut silent = Vec::new();
+        for stream in listener.incoming().flatten() {
+            let Some(answer) = answer else {
+                silent.push(stream);
+                continue;
+            };
+            let config = Arc::clone(&config);
+            thread::spawn(move || -> std::io::Result<()> {
+                let connection = rustls::ServerConnection::new(config).map_err(std::io::Error::other)?;
+                let mut stream = rustls::StreamOwned::new(connection, stream);
+                for line in BufReader::new(&mut stream).lines() {
+                    if line?.is_empty() {
+                        break;
+                    }
+                }
+                thread::sleep(pause);
+                stream.write_all(answer.as_bytes())?;
+                stream.conn.send_close_notify();
+                stream.flush()
+            });
+        }
+    });
+    port
+}
+
+fn fetcher(timeout: Duration) -> Fetcher {
+    let root = Certificate::parse(include_bytes!("support/tls/root.cert.der")).expect("a certificate");
+    Fetcher::new().with_roots(vec![root]).allowing_private_addresses().without_proxy().with_timeout(timeout)
+}
+
+// ---- open: these fail ----
