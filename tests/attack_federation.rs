@@ -146,6 +146,25 @@ fn assertions_that_never_end_do_not_fill_the_cache_that_all_customers_share() {
     assert!(kept.iter().all(|until| *until < NOW.plus(HOUR)), "{kept:?}");
 }
 
+#[test]
+fn a_person_of_another_customer_is_never_the_person_of_this_session() {
+    let tenants = two(|_| {});
+    let ada = login(&tenants, "contoso", &TestIdp::new(), NOW, same).expect("a login");
+    let twin = login(&tenants, "mallory", &TestIdp::of_tenant(MALLORY), NOW, same).expect("a login");
+    assert_eq!(ada.name_id().value, twin.name_id().value, "whatever another identity provider writes");
+    assert_ne!(ada.subject(), twin.subject());
+    // Nor does a mix-up of what was kept in the session lead to a re-authentication.
+    let again = |name: &str, subject: &Subject, idp: &TestIdp| {
+        let begun = tenants.start_reauthentication(&id(name), subject, ReturnTo::default(), NOW, &rng());
+        let begun = begun.expect("a request");
+        let received = ReceivedRequest::from_outgoing(&begun.outgoing).expect("a request");
+        let anew = idp.respond(&received, NOW).id(&received.id).authn_instant(NOW);
+        tenants.finish_login(begun.pending, &anew.posted(), NOW)
+    };
+    assert_eq!(code(again("contoso", &ada.subject(), &TestIdp::new())), "accepted");
+    assert_eq!(code(again("mallory", &ada.subject(), &TestIdp::of_tenant(MALLORY))), "saml.subject_mismatch");
+}
+
 // ---- strangers ----
 
 // ---- metadata and its schedule ----

@@ -24,7 +24,7 @@ use crate::encoding::Quoted;
 use crate::error::{ConfigurationError, Error, Rejection};
 use crate::ids::{EndpointUrl, EntityId, MessageId, RelayState, ReturnTo, TenantId};
 use crate::saml::{
-    AuthnRequest, AuthnRequestEnvelope, Binding, IdentityProvider, Outgoing, PostedResponse, post, redirect,
+    AuthnRequest, AuthnRequestEnvelope, Binding, IdentityProvider, NameId, Outgoing, PostedResponse, post, redirect,
 };
 use crate::time::UnixTime;
 use login::Answered;
@@ -379,9 +379,14 @@ impl ServiceProvider {
             begun: now,
             expires: now.plus(self.pending_for),
             force_authn: request.must_authenticate_anew(),
-            subject: request.about().map(crate::saml::NameId::fingerprint),
+            subject: request.about().map(|name| self.fingerprint_of(name)),
             contexts: request.exact_contexts().to_vec(),
         }
+    }
+
+    /// By what a name is known again that this identity provider gives for this customer.
+    fn fingerprint_of(&self, name: &NameId) -> [u8; 32] {
+        name.fingerprint(self.idp.entity_id().as_ref(), self.tenant.as_ref())
     }
 
     // ---- telling ----

@@ -51,7 +51,7 @@ pub(super) fn judge(
 
     let (assertion, certificate) = is_signed(sp, &envelope, now)?;
     assertion_is_issued_by_whom_we_asked(sp, &assertion)?;
-    names_somebody(&assertion, asked)?;
+    names_somebody(sp, &assertion, asked)?;
     let confirmed_until = is_confirmed(sp, &assertion, asked, now)?;
     let conditions = holds_now(sp, &assertion, now)?;
     is_for_us(sp, &assertion)?;
@@ -152,10 +152,10 @@ fn assertion_is_issued_by_whom_we_asked(sp: &ServiceProvider, assertion: &Assert
 }
 
 /// SAML Profiles 4.1.4.2: the subject is somebody, with a name; and whom we asked about, if we did (SAML Core 3.4.1).
-fn names_somebody(assertion: &Assertion, asked: Option<Asked<'_>>) -> Result<(), Rejection> {
+fn names_somebody(sp: &ServiceProvider, assertion: &Assertion, asked: Option<Asked<'_>>) -> Result<(), Rejection> {
     let name = assertion.name_id.as_ref().filter(|name| !name.value.trim().is_empty()).ok_or(Rejection::NoNameId)?;
     match asked.and_then(|asked| asked.subject) {
-        Some(subject) if *subject != name.fingerprint() => Err(Rejection::OtherSubject),
+        Some(subject) if *subject != sp.fingerprint_of(name) => Err(Rejection::OtherSubject),
         _ => Ok(()),
     }
 }
