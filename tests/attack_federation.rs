@@ -165,6 +165,19 @@ fn a_person_of_another_customer_is_never_the_person_of_this_session() {
     assert_eq!(code(again("mallory", &ada.subject(), &TestIdp::of_tenant(MALLORY))), "saml.subject_mismatch");
 }
 
+#[test]
+fn metadata_with_a_hundred_thousand_endpoints_leaves_one_of_each_kind() {
+    let plain = TestIdp::new().metadata();
+    let (head, tail) = plain.split_once("<SingleSignOnService ").expect("an endpoint");
+    let element = format!("<SingleSignOnService {}/>", tail.split_once("/>").expect("an end").0);
+    let many = format!("{head}{}<SingleSignOnService {tail}", element.repeat(100_000));
+    let kept = |xml: &str| {
+        let idp = IdentityProvider::from_metadata(xml.as_bytes(), MetadataTrust::ConfiguredByAdmin, NOW);
+        serde_json::to_string(&idp.expect("metadata")).expect("text").len()
+    };
+    assert_eq!(kept(&many), kept(&plain));
+}
+
 // ---- strangers ----
 
 // ---- metadata and its schedule ----

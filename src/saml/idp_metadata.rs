@@ -257,14 +257,14 @@ impl IdentityProvider {
             must_be_current(*role, now)?;
         }
         let keys = signing_keys(&roles, name())?;
-        let sso: Vec<_> = services(&roles, "SingleSignOnService", endpoint).collect::<Result<_, _>>()?;
+        let sso: Vec<_> = firsts(services(&roles, "SingleSignOnService", endpoint))?;
         if sso.is_empty() {
             return Err(MetadataError::NoSsoEndpoint(name()));
         }
         let mut wants = roles.iter().filter_map(|role| role.attribute("WantAuthnRequestsSigned"));
         let wants_requests_signed = wants.any(|text| matches!(trim_xml(text), "true" | "1"));
         // One that cannot be used keeps nobody from signing in.
-        let slo = services(&roles, "SingleLogoutService", endpoint).filter_map(Result::ok).collect();
+        let slo = firsts(services(&roles, "SingleLogoutService", endpoint).filter(Result::is_ok))?;
         let lifetime = lifetime(entity, &roles)?;
         Ok(Self { entity_id, sso, slo, keys, wants_requests_signed, lifetime, leniency: Leniency::default() })
     }
@@ -390,6 +390,18 @@ fn services(
         };
         read().transpose()
     })
+}
+
+/// The first address of each kind, because no other is ever asked: a document has room for a hundred thousand.
+fn firsts<E>(all: impl Iterator<Item = Result<(Binding, EndpointUrl), E>>) -> Result<Vec<(Binding, EndpointUrl)>, E> {
+    let mut kept: Vec<(Binding, EndpointUrl)> = Vec::new();
+    for one in all {
+        let (binding, url) = one?;
+        if !kept.iter().any(|(known, _)| *known == binding) {
+            kept.push((binding, url));
+        }
+    }
+    Ok(kept)
 }
 
 /// The elements of this name that are directly in one of the roles.
