@@ -178,6 +178,19 @@ fn metadata_with_a_hundred_thousand_endpoints_leaves_one_of_each_kind() {
     assert_eq!(kept(&many), kept(&plain));
 }
 
+#[test]
+fn a_list_of_keys_that_nobody_can_search_is_refused_wherever_it_comes_from() {
+    let certificate = TestKey::Idp.certificate();
+    let trust = Trust::ByHand {
+        entity_id: TestIdp::new().entity_id().parse().expect("a name"),
+        sso_url: format!("https://login.microsoftonline.com/{TENANT}/saml2").parse().expect("a URL"),
+        slo_url: None,
+        certificates: vec![certificate; 5000],
+        fingerprints: Vec::new(),
+    };
+    assert_eq!(code(nobody().put(live("mallory", trust), NOW)), "saml.xml_too_large");
+}
+
 // ---- strangers ----
 
 // ---- metadata and its schedule ----

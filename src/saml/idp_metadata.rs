@@ -101,8 +101,9 @@ impl TryFrom<Kept> for IdentityProvider {
         if sso.is_empty() {
             return Err(MetadataError::NoSsoEndpoint(name()));
         }
-        let keys = TrustedKeys::of(certificates, fingerprints).ok_or_else(|| MetadataError::NoSigningKey(name()))?;
-        let leniency = Leniency::default();
+        let keys = keys_of(certificates, fingerprints, &entity_id)?;
+        let [sso, slo] = [sso, slo].map(|all| firsts(all.into_iter().map(Ok::<_, MetadataError>)));
+        let (sso, slo, leniency) = (sso?, slo?, Leniency::default());
         Ok(Self { entity_id, sso, slo, keys, wants_requests_signed, lifetime, leniency })
     }
 }
@@ -174,6 +175,16 @@ texts! {
 
 /// More than any identity provider publishes; Entra has three at most.
 const MAX_KEYS: usize = 32;
+
+/// Keys that somebody typed in or kept: as few as metadata may have, because each is tried on each message.
+pub(crate) fn keys_of(
+    certificates: Vec<Certificate>, fingerprints: Vec<Fingerprint>, entity: &EntityId,
+) -> Result<TrustedKeys, MetadataError> {
+    if certificates.len() + fingerprints.len() > MAX_KEYS {
+        return Err(XmlError::TooMuch("keys", MAX_KEYS).into());
+    }
+    TrustedKeys::of(certificates, fingerprints).ok_or_else(|| MetadataError::NoSigningKey(Quoted::new(entity.as_ref())))
+}
 
 impl IdentityProvider {
     /// One key and one endpoint (by HTTP-Redirect), set by hand.
