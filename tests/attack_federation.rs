@@ -191,6 +191,19 @@ fn a_list_of_keys_that_nobody_can_search_is_refused_wherever_it_comes_from() {
     assert_eq!(code(nobody().put(live("mallory", trust), NOW)), "saml.xml_too_large");
 }
 
+#[test]
+fn an_answer_for_the_shared_address_is_not_taken_at_an_address_that_names_one_of_those_who_share_it() {
+    let tenants = two(|settings| {
+        (settings.addresses, settings.unsolicited) = (Addresses::Shared, UnsolicitedPolicy::Accept);
+        settings.trust = by_file(&TestIdp::new());
+    });
+    let (acs, name) = ("https://app.example/saml/acs", "https://app.example/saml/metadata");
+    let tile = TestIdp::new().unsolicited(acs, name, NOW);
+    let at = |path| refused(routes(&tenants).handle_at(&answer(path, &[], &tile), NOW, &rng())).0;
+    assert_eq!(at("/saml/acs"), "tenant.ambiguous");
+    assert_eq!(at("/saml/acs/mallory"), "saml.destination_mismatch");
+}
+
 // ---- strangers ----
 
 // ---- metadata and its schedule ----

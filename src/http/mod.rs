@@ -388,13 +388,10 @@ impl Routes {
         match &self.site {
             Site::One(sp, replay_cache) => sp.finish_login(pending, posted, now, &**replay_cache),
             Site::Many(tenants) => {
-                let connection = pending.tenant().map(|id| tenants.known(id)).transpose()?;
-                match connection.as_deref().map(Connection::assertion_consumer_service) {
-                    Some(acs) if acs.path() != path => {
-                        Err(Rejection::DestinationMismatch(Mismatch::new([path], [acs.as_ref()])).into())
-                    }
-                    _ => tenants.finish_login(pending, posted, now),
+                if let Some(id) = pending.tenant() {
+                    must_be_at(path, &*tenants.known(id)?)?;
                 }
+                tenants.finish_login(pending, posted, now)
             }
         }
     }
@@ -414,6 +411,9 @@ impl Routes {
             },
             (Site::Many(tenants), name) => {
                 let addressed = name.map(|name| tenants.named(name)).transpose()?;
+                if let Some(found) = &addressed {
+                    must_be_at(request.path(), found)?;
+                }
                 tenants.finish_unsolicited(addressed.as_ref().map(|found| found.id()), posted, now)
             }
         };
@@ -467,6 +467,16 @@ fn must_be(request: &impl HttpRequest, methods: &[&'static str]) -> Result<(), R
     match methods.contains(&request.method()) {
         true => Ok(()),
         false => Err(RequestError::Method(Quoted::new(request.method()), methods.first().copied().unwrap_or_default())),
+    }
+}
+
+/// An answer comes to the address of its connection. At an address that several share, who posts it could otherwise say
+/// which of them is meant, by the name of one in the path.
+fn must_be_at(path: &str, connection: &Connection) -> Result<(), Rejection> {
+    let acs = connection.assertion_consumer_service();
+    match acs.path() == path {
+        true => Ok(()),
+        false => Err(Rejection::DestinationMismatch(Mismatch::new([path], [acs.as_ref()]))),
     }
 }
 
