@@ -206,6 +206,17 @@ fn an_answer_for_the_shared_address_is_not_taken_at_an_address_that_names_one_of
 
 // ---- strangers ----
 
+#[test]
+fn metadata_of_a_disabled_connection_looks_like_that_of_none() {
+    let tenants = two(|_| {});
+    tenants.set_state(&id("mallory"), ConnectionState::Disabled).expect("a connection");
+    let page = |path| refused(routes(&tenants).handle_at(&get(path, None), NOW, &rng()));
+    let (unknown, disabled) = (page("/saml/metadata/nobody"), page("/saml/metadata/mallory"));
+    assert_eq!((unknown.0, disabled.0), ("tenant.unknown", "tenant.disabled"));
+    let bare = |(_, response): (_, HttpResponse)| (response.status, response.headers, response.body);
+    assert_eq!(bare(unknown), bare(disabled));
+}
+
 // ---- metadata and its schedule ----
 
 /// Takes metadata with these dates and says whether it stands.

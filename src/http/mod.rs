@@ -265,7 +265,11 @@ impl Routes {
         let metadata = match (&self.site, tenant) {
             (Site::One(sp, _), _) => sp.metadata()?,
             (Site::Many(tenants), None) => tenants.shared_metadata()?,
-            (Site::Many(tenants), Some(name)) => tenants.named(name)?.metadata()?,
+            (Site::Many(tenants), Some(name)) => {
+                let found = tenants.named(name)?;
+                found.must_be_enabled()?;
+                found.metadata()?
+            }
         };
         Ok(Outcome::Respond(HttpResponse::new(200, "application/samlmetadata+xml", metadata)))
     }
