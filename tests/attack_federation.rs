@@ -217,6 +217,27 @@ fn metadata_of_a_disabled_connection_looks_like_that_of_none() {
     assert_eq!(bare(unknown), bare(disabled));
 }
 
+#[test]
+fn an_identity_provider_that_ignores_what_we_ask_is_not_asked_for_ever() {
+    let tenants = two(|settings| settings.unsolicited = UnsolicitedPolicy::Restart);
+    let (acs, name) = ("https://app.example/saml/acs/contoso", "https://app.example/saml/metadata/contoso");
+    let tile = TestIdp::new().unsolicited(acs, name, NOW);
+    let (mut cookies, mut rounds) = (Vec::new(), 0);
+    let end = loop {
+        let now = NOW.plus(Duration::from_secs(rounds));
+        match routes(&tenants).handle_at(&answer("/saml/acs/contoso", &cookies, &tile), now, &rng()) {
+            Outcome::Respond(response) if rounds < 20 => cookies.push(sent(&response).1),
+            other => break other,
+        }
+        rounds += 1;
+    };
+    assert_eq!(refused(end).0, "saml.unsolicited");
+    // Later on a click on the tile works again.
+    let later = NOW.plus(2 * MINUTE);
+    let again = routes(&tenants).handle_at(&answer("/saml/acs/contoso", &cookies, &tile), later, &rng());
+    assert_eq!(respond(again).status, 303);
+}
+
 // ---- metadata and its schedule ----
 
 /// Takes metadata with these dates and says whether it stands.

@@ -3,7 +3,7 @@
 mod chooser;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub use chooser::Chooser;
 use chooser::LISTED_AT_MOST;
@@ -14,8 +14,8 @@ use crate::error::{Error, ErrorKind, Mismatch, Rejection, RequestError, TenantEr
 use crate::ids::{EndpointUrl, InvalidId, ReturnTo, TenantId};
 use crate::saml::{AuthnRequest, BindingError, FORM_LIMIT, Outgoing, PostedResponse};
 use crate::sp::{
-    CookieKey, Login, PendingLogin, ReplayCache, ServiceProvider, StartedLogin, State, Subject, Unsolicited, open,
-    surplus,
+    CookieKey, Login, PendingLogin, ReplayCache, ServiceProvider, StartedLogin, State, Subject, Unsolicited,
+    begun_since, open, surplus,
 };
 use crate::tenants::{Choices, Connection, Tenants, Unasked};
 use crate::time::UnixTime;
@@ -171,6 +171,10 @@ struct Start {
 
 /// Five tabs at a time; more would grow the header of every request.
 const LOGINS_AT_ONCE: usize = 5;
+
+/// How often an answer that nobody asked for begins a login in one browser, in how long: nobody clicks faster.
+const ROUNDS: usize = 3;
+const ROUND: Duration = Duration::from_secs(60);
 
 impl Routes {
     /// The largest body that a request may have.
@@ -405,8 +409,14 @@ impl Routes {
         &self, request: &impl HttpRequest, tenant: Option<&str>, posted: &PostedResponse, error: Error, now: UnixTime,
         rng: &dyn SecureRandom,
     ) -> Result<Outcome, Error> {
-        let restart =
-            |tenant, return_to| self.start(request, Start { tenant, return_to, ..Start::default() }, now, rng);
+        let begin = |start: Start| {
+            // An identity provider that pays no heed to requests answers each as it did before, and no person in between.
+            match begun_since(&cookies(request), &self.cookie_key, now.minus(ROUND)) < ROUNDS {
+                true => self.start(request, start, now, rng),
+                false => Err(Rejection::Unsolicited.into()),
+            }
+        };
+        let restart = |tenant, return_to| begin(Start { tenant, return_to, ..Start::default() });
         let verdict = match (&self.site, tenant) {
             (Site::One(sp, _), _) => match sp.unsolicited() {
                 Unsolicited::Refuse => return Err(error),
@@ -430,7 +440,7 @@ impl Routes {
             Err(refused) if is_too_old(&refused) && (tenant.is_some() || self.service_provider().is_some()) => {
                 let tenant = tenant.and_then(|name| name.parse().ok());
                 let ask = AuthnRequest::new().force_authn();
-                self.start(request, Start { tenant, request: ask, ..Start::default() }, now, rng)
+                begin(Start { tenant, request: ask, ..Start::default() })
             }
             // Nobody asked: that this browser did not begin a login says more.
             Err(refused) if matches!(refused.kind(), ErrorKind::Rejected(Rejection::Unsolicited)) => Err(error),

@@ -16,7 +16,7 @@ pub use login::{Login, PendingLogin, StartedLogin, Subject, UnclaimedLogin};
 pub use replay::{ClaimError, MemoryReplayCache, ReplayCache, ReplayKey};
 pub use service::Service;
 pub use state::{CookieKey, SetCookie};
-pub(crate) use state::{State, open, surplus};
+pub(crate) use state::{State, begun_since, open, surplus};
 
 use crate::crypto::{SecureRandom, sha256};
 use crate::dsig::Placement;
