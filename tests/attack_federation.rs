@@ -238,6 +238,20 @@ fn an_identity_provider_that_ignores_what_we_ask_is_not_asked_for_ever() {
     assert_eq!(respond(again).status, 303);
 }
 
+#[test]
+fn a_login_that_asked_for_more_is_not_begun_anew_asking_for_less() {
+    let tenants = two(|settings| settings.max_authn_age = Some(3600));
+    let mfa = "http://schemas.microsoft.com/claims/multipleauthn";
+    let ask = AuthnRequest::new().requested_authn_context(Comparison::Exact, [mfa]);
+    let started = tenants.start_login(&id("contoso"), &ask, ReturnTo::default(), NOW, &rng()).expect("a request");
+    let received = ReceivedRequest::from_outgoing(&started.outgoing).expect("a request");
+    let cookie = started.pending.into_cookie(&CookieKey::new([7; 32]), &rng()).expect("a cookie").into_string();
+    let old = TestIdp::new().respond(&received, NOW).authn_instant(NOW.minus(2 * HOUR));
+    let cookie = cookie.split(';').next().expect("a cookie").to_owned();
+    let outcome = routes(&tenants).handle_at(&answer("/saml/acs/contoso", &[cookie], &old), NOW, &rng());
+    assert_eq!(refused(outcome).0, "saml.authentication_too_old");
+}
+
 // ---- metadata and its schedule ----
 
 /// Takes metadata with these dates and says whether it stands.

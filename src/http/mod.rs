@@ -369,7 +369,9 @@ impl Routes {
             }
             Err(error) => return self.unsolicited(request, tenant, &posted, error, now, rng),
         };
-        let (return_to, forced) = (pending.return_to().clone(), pending.forces_authn());
+        // One that was begun with wishes of the application's own is not ours to begin anew: it would ask for less.
+        let ours = !pending.forces_authn() && !pending.asks_for_more();
+        let return_to = pending.return_to().clone();
         let tenant = pending.tenant().cloned();
         match self.finish(request.path(), pending, &posted, now) {
             Ok(login) => {
@@ -383,7 +385,7 @@ impl Routes {
                 Ok(already_answered(error, &return_to))
             }
             // The session at the identity provider is older than it may be, and we did not ask for a new one yet.
-            Err(error) if is_too_old(&error) && !forced => {
+            Err(error) if is_too_old(&error) && ours => {
                 self.start(request, Start { tenant, request: AuthnRequest::new().force_authn(), return_to }, now, rng)
             }
             Err(error) => Err(error),

@@ -59,6 +59,8 @@ impl PendingLogin {
         pub fn tenant(&self) -> Option<&TenantId> { self.tenant.as_ref() }
         /// Whether the person is to authenticate anew.
         pub fn forces_authn(&self) -> bool { self.force_authn }
+        /// Whether the answer must be about somebody, or name a way to authenticate.
+        pub(crate) fn asks_for_more(&self) -> bool { self.subject.is_some() || !self.contexts.is_empty() }
     }
 
     /// Seals it into a cookie for the browser that began the login.
