@@ -271,6 +271,16 @@ fn install(tenants: &Tenants, idp: &TestIdp, attributes: &str, created: Option<&
 }
 
 #[test]
+fn a_document_from_the_future_does_not_shut_out_those_of_today() {
+    let tenants = nobody();
+    tenants.put(live("contoso", by_url("https://idp.example/metadata")), NOW).expect("good settings");
+    assert_eq!(install(&tenants, &TestIdp::new(), "", Some("9999-01-01T00:00:00Z"), NOW), "accepted");
+    let now = NOW.plus(2 * HOUR);
+    let rolled = TestIdp::new().publishing(&[TestKey::Other]);
+    assert_eq!(install(&tenants, &rolled, "", Some("2027-01-15T09:00:00Z"), now), "accepted");
+}
+
+#[test]
 fn the_indexes_agree_with_the_connections_whoever_changes_them_at_once() {
     let tenants = Arc::new(nobody());
     let idps = [TestIdp::new(), TestIdp::of_tenant(MALLORY)].map(|idp| idp.metadata());

@@ -174,7 +174,7 @@ impl Tenants {
             (None, None) => return Err(stale().into()),
         };
         if let Some(standing) = standing {
-            must_not_be_older(&idp, &standing.idp)?;
+            must_not_be_older(&idp, &standing.idp, now)?;
         }
         self.schedule().succeeded(&ticket.tenant, now, &idp);
         let installed = Installed { idp, at: now, url: ticket.url, etag, number: ticket.number };
@@ -249,9 +249,11 @@ impl Connection {
 }
 
 /// An old document that somebody replays would bring back a key that was taken away. TLS speaks against it; this does too
-/// where the document has a date.
-fn must_not_be_older(new: &IdentityProvider, standing: &IdentityProvider) -> Result<(), TenantError> {
-    let (new, standing) = (new.lifetime(), standing.lifetime());
+/// where the document has a date. What stands and was made in the future has none, or a clock that was wrong for a moment
+/// would shut out the next keys until then.
+fn must_not_be_older(new: &IdentityProvider, standing: &IdentityProvider, now: UnixTime) -> Result<(), TenantError> {
+    let (new, mut standing) = (new.lifetime(), standing.lifetime());
+    standing.created = standing.created.filter(|created| *created <= now);
     let older = |what, new: Option<UnixTime>, standing: Option<UnixTime>| match (new, standing) {
         (Some(found), Some(known)) if found < known => Err(TenantError::OlderMetadata(what, found, known)),
         _ => Ok(()),
