@@ -281,6 +281,21 @@ fn a_document_from_the_future_does_not_shut_out_those_of_today() {
 }
 
 #[test]
+fn no_name_and_no_metadata_has_a_connection_asked_more_often_than_every_five_minutes() {
+    let tenants = nobody();
+    for number in 0..50 {
+        let url = format!("https://idp.example/{number}");
+        tenants.put(live(&format!("c{number}"), by_url(&url)), NOW).expect("good settings");
+    }
+    let metadata = TestIdp::new().metadata().replacen("entityID=", "cacheDuration=\"PT1S\" entityID=", 1);
+    for ticket in tenants.due(NOW) {
+        tenants.install(ticket, Fetched::document(metadata.clone()), NOW).expect("metadata");
+    }
+    let sooner: Vec<_> = tenants.due(NOW.plus(5 * MINUTE - Duration::from_secs(1)));
+    assert!(sooner.is_empty(), "{} come sooner", sooner.len());
+}
+
+#[test]
 fn the_indexes_agree_with_the_connections_whoever_changes_them_at_once() {
     let tenants = Arc::new(nobody());
     let idps = [TestIdp::new(), TestIdp::of_tenant(MALLORY)].map(|idp| idp.metadata());

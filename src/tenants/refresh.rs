@@ -328,7 +328,7 @@ impl Schedule {
         if let Some(entry) = self.entries.get_mut(tenant) {
             entry.failures = 0;
         }
-        self.at(tenant, now.plus(spread(wanted, tenant, now)));
+        self.at(tenant, now.plus(spread(wanted, tenant, now).max(LEAST)));
     }
 
     /// As soon as may be.
