@@ -296,6 +296,15 @@ fn no_name_and_no_metadata_has_a_connection_asked_more_often_than_every_five_min
 }
 
 #[test]
+fn a_clock_that_was_wrong_for_a_moment_does_not_end_the_refresh() {
+    let tenants = nobody();
+    tenants.put(live("contoso", by_url("https://idp.example/metadata")), NOW).expect("good settings");
+    let wrong = "2099-01-01T00:00:00Z".parse().expect("a time");
+    assert_eq!(tenants.due(wrong).len(), 1);
+    assert_eq!(tenants.due(NOW.plus(2 * HOUR)).len(), 1);
+}
+
+#[test]
 fn the_indexes_agree_with_the_connections_whoever_changes_them_at_once() {
     let tenants = Arc::new(nobody());
     let idps = [TestIdp::new(), TestIdp::of_tenant(MALLORY)].map(|idp| idp.metadata());

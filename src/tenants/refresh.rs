@@ -306,6 +306,11 @@ impl Schedule {
 
     fn take_due(&mut self, now: UnixTime) -> Vec<(TenantId, u64)> {
         let mut due = Vec::new();
+        // Nothing is planned for longer than the interval and a tenth: the clock was ahead for a while.
+        let furthest = now.plus(INTERVAL * 2);
+        while let Some((_, tenant)) = self.queue.last().filter(|(at, _)| *at > furthest).cloned() {
+            self.at(&tenant, now);
+        }
         while let Some((_, tenant)) = self.queue.first().filter(|(at, _)| *at <= now).cloned() {
             let entry = self.entries.entry(tenant.clone()).or_default();
             let doubled = LEAST.saturating_mul(1 << entry.failures.min(4)).min(INTERVAL);
@@ -334,7 +339,9 @@ impl Schedule {
     /// As soon as may be.
     pub(super) fn hurry(&mut self, tenant: &TenantId, now: UnixTime) {
         let Some(entry) = self.entries.get(tenant) else { return };
-        let soonest = entry.handed_out.map_or(now, |last| now.max(last.plus(LEAST)));
+        // A time to come is one of a clock that was ahead.
+        let last = entry.handed_out.filter(|last| *last <= now);
+        let soonest = last.map_or(now, |last| now.max(last.plus(LEAST)));
         if soonest < entry.at {
             self.at(tenant, soonest);
         }
