@@ -5,7 +5,7 @@
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::config::Config;
 use ureq::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
@@ -76,7 +76,7 @@ impl Fetcher {
         let agent = self.agent();
         let one = |ticket: Refresh| {
             let tenant = ticket.tenant().clone();
-            let fetched = get(&agent, ticket.url(), ticket.etag());
+            let fetched = get(&agent, ticket.url(), ticket.etag(), self.timeout);
             (tenant, fetched.map_err(Error::from).and_then(|fetched| tenants.install(ticket, fetched, now)))
         };
         tenants.due(now).into_iter().map(one).collect()
@@ -87,7 +87,7 @@ impl Fetcher {
     /// # Errors
     /// When it cannot be had within the bounds.
     pub fn fetch(&self, ticket: &Refresh) -> Result<Fetched, Error> {
-        Ok(get(&self.agent(), ticket.url(), ticket.etag())?)
+        Ok(get(&self.agent(), ticket.url(), ticket.etag(), self.timeout)?)
     }
 
     fn agent(&self) -> Agent {
@@ -98,7 +98,6 @@ impl Fetcher {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .timeout_global(Some(self.timeout))
             .max_response_header_size(64 << 10)
             .max_idle_connections(0)
             .user_agent(concat!("entra-sso/", env!("CARGO_PKG_VERSION")))
@@ -109,10 +108,15 @@ impl Fetcher {
     }
 }
 
-fn get(agent: &Agent, url: &EndpointUrl, etag: Option<&str>) -> Result<Fetched, FetchError> {
-    let mut here = url.clone();
+fn get(agent: &Agent, url: &EndpointUrl, etag: Option<&str>, timeout: Duration) -> Result<Fetched, FetchError> {
+    let (mut here, begun) = (url.clone(), Instant::now());
     for _ in 0..=REDIRECTS {
-        let request = agent.get(here.as_ref());
+        // All redirects share the time of the one document.
+        let left = timeout.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Err(FetchError::Timeout);
+        }
+        let request = agent.get(here.as_ref()).config().timeout_global(Some(left)).build();
         let request = etag.iter().fold(request, |request, etag| request.header(IF_NONE_MATCH, *etag));
         let mut response = request.call().map_err(|failure| failed(&failure))?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);

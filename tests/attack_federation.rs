@@ -425,4 +425,14 @@ fn fetcher(timeout: Duration) -> Fetcher {
     Fetcher::new().with_roots(vec![root]).allowing_private_addresses().without_proxy().with_timeout(timeout)
 }
 
+#[test]
+fn redirects_share_the_time_of_one_document() {
+    let moved = "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n";
+    let port = server(Duration::from_millis(700), Some(moved));
+    let tenants = nobody();
+    tenants.put(live("slow", by_url(&format!("https://localhost:{port}/"))), NOW).expect("good settings");
+    let (_, outcome) = fetcher(Duration::from_secs(1)).refresh(&tenants, NOW).pop().expect("one connection");
+    assert_eq!(code(outcome), "fetch.timeout");
+}
+
 // ---- open: these fail ----
