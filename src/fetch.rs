@@ -5,6 +5,8 @@
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ureq::config::Config;
@@ -18,7 +20,7 @@ use ureq::{Agent, Error as Failure};
 use crate::crypto::Certificate;
 use crate::encoding::Quoted;
 use crate::error::{Error, FetchError};
-use crate::ids::EndpointUrl;
+use crate::ids::{EndpointUrl, TenantId};
 use crate::tenants::{Fetched, KeyChanges, Refresh, Tenants};
 use crate::time::UnixTime;
 
@@ -52,6 +54,13 @@ impl Default for Fetcher {
     }
 }
 
+/// Documents at a time: together they hold a quarter of a gigabyte at most.
+const AT_ONCE: usize = 8;
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Fetcher {
     /// With the roots of the web (Mozilla's) to judge certificates by.
     pub fn new() -> Self {
@@ -70,16 +79,35 @@ impl Fetcher {
         without_proxy() { by_proxy = false }
     }
 
-    /// Fetches and installs what is due, one after the other; returns what became of each. Whatever goes wrong, what stands
-    /// stays, and the ticket comes again.
-    pub fn refresh(&self, tenants: &Tenants, now: UnixTime) -> Vec<(crate::ids::TenantId, Result<KeyChanges, Error>)> {
-        let agent = self.agent();
+    /// Fetches and installs what is due, eight at a time, so that servers that are dead keep nobody waiting for long; returns
+    /// what became of each. Whatever goes wrong, what stands stays, and the ticket comes again.
+    pub fn refresh(&self, tenants: &Tenants, now: UnixTime) -> Vec<(TenantId, Result<KeyChanges, Error>)> {
+        let (agent, begun) = (self.agent(), Instant::now());
+        let due = tenants.due(now);
+        let helpers = due.len().min(AT_ONCE).saturating_sub(1);
+        let (tickets, outcomes, reading) = (Mutex::new(due.into_iter()), Mutex::new(Vec::new()), Mutex::new(()));
         let one = |ticket: Refresh| {
-            let tenant = ticket.tenant().clone();
-            let fetched = get(&agent, ticket.url(), ticket.etag(), self.timeout);
-            (tenant, fetched.map_err(Error::from).and_then(|fetched| tenants.install(ticket, fetched, now)))
+            let fetched = get(&agent, ticket.url(), ticket.etag(), self.timeout)?;
+            // A large document takes many times its size to read: one after the other.
+            let _reading = locked(&reading);
+            // A round of many takes its time, and what was fetched is judged by the time at which it came.
+            tenants.install(ticket, fetched, now.plus(begun.elapsed()))
         };
-        tenants.due(now).into_iter().map(one).collect()
+        let next = || locked(&tickets).next();
+        let work = || {
+            while let Some(ticket) = next() {
+                let outcome = (ticket.tenant().clone(), one(ticket));
+                locked(&outcomes).push(outcome);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 0..helpers {
+                // Where no more threads are to be had, this one does the work.
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
+        outcomes.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fetches one document.

@@ -426,6 +426,21 @@ fn fetcher(timeout: Duration) -> Fetcher {
 }
 
 #[test]
+fn servers_that_are_dead_do_not_keep_the_others_waiting_one_after_the_other() {
+    let port = server(Duration::ZERO, None);
+    let tenants = nobody();
+    for number in 0..16 {
+        let url = format!("https://localhost:{port}/{number}");
+        tenants.put(live(&format!("dead-{number}"), by_url(&url)), NOW).expect("good settings");
+    }
+    let begun = Instant::now();
+    let outcomes = fetcher(Duration::from_millis(500)).refresh(&tenants, NOW);
+    assert_eq!(outcomes.len(), 16);
+    assert!(outcomes.into_iter().all(|(_, outcome)| code(outcome) == "fetch.timeout"));
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn redirects_share_the_time_of_one_document() {
     let moved = "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n";
     let port = server(Duration::from_millis(700), Some(moved));
