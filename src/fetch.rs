@@ -38,7 +38,8 @@ const REDIRECTS: usize = 3;
 ///
 /// The last, because the address may have been typed in by a customer: it must not lead into your own network (server-side
 /// request forgery, CWE-918). Names are looked up once, and what was looked up is what is connected to. Proxies that the
-/// environment names are used, as everywhere; then it is the proxy that looks names up.
+/// environment names are used, as everywhere; then it is the proxy that looks names up, and must keep your network to
+/// itself.
 #[derive(Debug)]
 #[must_use]
 pub struct Fetcher {
@@ -87,7 +88,7 @@ impl Fetcher {
         let helpers = due.len().min(AT_ONCE).saturating_sub(1);
         let (tickets, outcomes, reading) = (Mutex::new(due.into_iter()), Mutex::new(Vec::new()), Mutex::new(()));
         let one = |ticket: Refresh| {
-            let fetched = get(&agent, ticket.url(), ticket.etag(), self.timeout)?;
+            let fetched = get(self, &agent, ticket.url(), ticket.etag())?;
             // A large document takes many times its size to read: one after the other.
             let _reading = locked(&reading);
             // A round of many takes its time, and what was fetched is judged by the time at which it came.
@@ -115,7 +116,7 @@ impl Fetcher {
     /// # Errors
     /// When it cannot be had within the bounds.
     pub fn fetch(&self, ticket: &Refresh) -> Result<Fetched, Error> {
-        Ok(get(&self.agent(), ticket.url(), ticket.etag(), self.timeout)?)
+        Ok(get(self, &self.agent(), ticket.url(), ticket.etag())?)
     }
 
     fn agent(&self) -> Agent {
@@ -136,11 +137,15 @@ impl Fetcher {
     }
 }
 
-fn get(agent: &Agent, url: &EndpointUrl, etag: Option<&str>, timeout: Duration) -> Result<Fetched, FetchError> {
+fn get(fetcher: &Fetcher, agent: &Agent, url: &EndpointUrl, etag: Option<&str>) -> Result<Fetched, FetchError> {
     let (mut here, begun) = (url.clone(), Instant::now());
+    // A proxy connects to whatever address it is told; a redirect leads to no other host.
+    if !fetcher.private_addresses && url.address().is_some_and(|address| !is_public(address)) {
+        return Err(failed(&Failure::HostNotFound));
+    }
     for _ in 0..=REDIRECTS {
         // All redirects share the time of the one document.
-        let left = timeout.saturating_sub(begun.elapsed());
+        let left = fetcher.timeout.saturating_sub(begun.elapsed());
         if left.is_zero() {
             return Err(FetchError::Timeout);
         }
@@ -189,10 +194,10 @@ struct Guarded {
 impl Resolver for Guarded {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Failure> {
         let all = self.system.resolve(uri, config, timeout)?;
+        // The proxy is named by whoever runs the program, and is inside nearly always.
+        let anywhere = self.private_addresses || config.proxy().is_some_and(|proxy| proxy.uri() == uri);
         let mut allowed = self.empty();
-        all.iter()
-            .filter(|found| self.private_addresses || is_public(found.ip()))
-            .for_each(|found| allowed.push(*found));
+        all.iter().filter(|found| anywhere || is_public(found.ip())).for_each(|found| allowed.push(*found));
         let any: Option<&SocketAddr> = allowed.iter().next();
         match any {
             Some(_) => Ok(allowed),
