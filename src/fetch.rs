@@ -5,8 +5,9 @@
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ureq::config::Config;
 use ureq::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
@@ -19,7 +20,7 @@ use ureq::{Agent, Error as Failure};
 use crate::crypto::Certificate;
 use crate::encoding::Quoted;
 use crate::error::{Error, FetchError};
-use crate::ids::EndpointUrl;
+use crate::ids::{EndpointUrl, TenantId};
 use crate::tenants::{Fetched, KeyChanges, Refresh, Tenants};
 use crate::time::UnixTime;
 
@@ -32,15 +33,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// From `http://…/` to `https://…/` or to another path: more is a loop.
 const REDIRECTS: usize = 3;
 
-/// As many documents in memory at a time, and as many threads that wait.
-const AT_ONCE: usize = 16;
-
 /// Fetches metadata: by `https` only, 32 MiB at most, half a minute at most, following redirects on the same host only,
 /// and from public addresses only.
 ///
 /// The last, because the address may have been typed in by a customer: it must not lead into your own network (server-side
 /// request forgery, CWE-918). Names are looked up once, and what was looked up is what is connected to. Proxies that the
-/// environment names are used, as everywhere; then it is the proxy that looks names up.
+/// environment names are used, as everywhere; then it is the proxy that looks names up, and must keep your network to
+/// itself.
 #[derive(Debug)]
 #[must_use]
 pub struct Fetcher {
@@ -54,6 +53,13 @@ impl Default for Fetcher {
     fn default() -> Self {
         Self { timeout: TIMEOUT, roots: Vec::new(), private_addresses: false, by_proxy: true }
     }
+}
+
+/// Documents at a time: together they hold a quarter of a gigabyte at most.
+const AT_ONCE: usize = 8;
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Fetcher {
@@ -74,27 +80,35 @@ impl Fetcher {
         without_proxy() { by_proxy = false }
     }
 
-    /// Fetches and installs what is due, sixteen at a time, so that a few servers that do not answer keep nobody's keys from
-    /// being renewed; returns what became of each. Whatever goes wrong, what stands stays, and the ticket comes again.
-    pub fn refresh(&self, tenants: &Tenants, now: UnixTime) -> Vec<(crate::ids::TenantId, Result<KeyChanges, Error>)> {
-        let (agent, due) = (self.agent(), tenants.due(now));
-        let threads = due.len().min(AT_ONCE);
-        let (waiting, done) = (Mutex::new(due.into_iter()), Mutex::new(Vec::new()));
-        // Taken one by one, and nothing panics while a lock is held.
-        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    /// Fetches and installs what is due, eight at a time, so that servers that are dead keep nobody waiting for long; returns
+    /// what became of each. Whatever goes wrong, what stands stays, and the ticket comes again.
+    pub fn refresh(&self, tenants: &Tenants, now: UnixTime) -> Vec<(TenantId, Result<KeyChanges, Error>)> {
+        let (agent, begun) = (self.agent(), Instant::now());
+        let due = tenants.due(now);
+        let helpers = due.len().min(AT_ONCE).saturating_sub(1);
+        let (tickets, outcomes, reading) = (Mutex::new(due.into_iter()), Mutex::new(Vec::new()), Mutex::new(()));
+        let one = |ticket: Refresh| {
+            let fetched = get(self, &agent, ticket.url(), ticket.etag())?;
+            // A large document takes many times its size to read: one after the other.
+            let _reading = locked(&reading);
+            // A round of many takes its time, and what was fetched is judged by the time at which it came.
+            tenants.install(ticket, fetched, now.plus(begun.elapsed()))
+        };
+        let next = || locked(&tickets).next();
         let work = || {
             while let Some(ticket) = next() {
-                let tenant = ticket.tenant().clone();
-                let fetched = get(&agent, ticket.url(), ticket.etag());
-                let outcome = fetched.map_err(Error::from).and_then(|fetched| tenants.install(ticket, fetched, now));
-                done.lock().unwrap_or_else(PoisonError::into_inner).push((tenant, outcome));
+                let outcome = (ticket.tenant().clone(), one(ticket));
+                locked(&outcomes).push(outcome);
             }
         };
-        std::thread::scope(|scope| {
-            (1..threads).for_each(|_| drop(scope.spawn(work)));
+        thread::scope(|scope| {
+            for _ in 0..helpers {
+                // Where no more threads are to be had, this one does the work.
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
+            }
             work();
         });
-        done.into_inner().unwrap_or_else(PoisonError::into_inner)
+        outcomes.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fetches one document.
@@ -102,7 +116,7 @@ impl Fetcher {
     /// # Errors
     /// When it cannot be had within the bounds.
     pub fn fetch(&self, ticket: &Refresh) -> Result<Fetched, Error> {
-        Ok(get(&self.agent(), ticket.url(), ticket.etag())?)
+        Ok(get(self, &self.agent(), ticket.url(), ticket.etag())?)
     }
 
     fn agent(&self) -> Agent {
@@ -113,7 +127,6 @@ impl Fetcher {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .timeout_global(Some(self.timeout))
             .max_response_header_size(64 << 10)
             .max_idle_connections(0)
             .user_agent(concat!("entra-sso/", env!("CARGO_PKG_VERSION")))
@@ -124,10 +137,19 @@ impl Fetcher {
     }
 }
 
-fn get(agent: &Agent, url: &EndpointUrl, etag: Option<&str>) -> Result<Fetched, FetchError> {
-    let mut here = url.clone();
+fn get(fetcher: &Fetcher, agent: &Agent, url: &EndpointUrl, etag: Option<&str>) -> Result<Fetched, FetchError> {
+    let (mut here, begun) = (url.clone(), Instant::now());
+    // A proxy connects to whatever address it is told; a redirect leads to no other host.
+    if !fetcher.private_addresses && url.address().is_some_and(|address| !is_public(address)) {
+        return Err(failed(&Failure::HostNotFound));
+    }
     for _ in 0..=REDIRECTS {
-        let request = agent.get(here.as_ref());
+        // All redirects share the time of the one document.
+        let left = fetcher.timeout.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            return Err(FetchError::Timeout);
+        }
+        let request = agent.get(here.as_ref()).config().timeout_global(Some(left)).build();
         let request = etag.iter().fold(request, |request, etag| request.header(IF_NONE_MATCH, *etag));
         let mut response = request.call().map_err(|failure| failed(&failure))?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -172,10 +194,10 @@ struct Guarded {
 impl Resolver for Guarded {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Failure> {
         let all = self.system.resolve(uri, config, timeout)?;
+        // The proxy is named by whoever runs the program, and is inside nearly always.
+        let anywhere = self.private_addresses || config.proxy().is_some_and(|proxy| proxy.uri() == uri);
         let mut allowed = self.empty();
-        all.iter()
-            .filter(|found| self.private_addresses || is_public(found.ip()))
-            .for_each(|found| allowed.push(*found));
+        all.iter().filter(|found| anywhere || is_public(found.ip())).for_each(|found| allowed.push(*found));
         let any: Option<&SocketAddr> = allowed.iter().next();
         match any {
             Some(_) => Ok(allowed),
@@ -215,6 +237,8 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
         // This network, shared by carriers, protocols and documentation, benchmarks, and everything from multicast on.
         [0, ..] | [100, 64..=127, ..] | [192, 0, 0 | 2, _] | [198, 18 | 19, ..] => true,
         [198, 51, 100, _] | [203, 0, 113, _] | [192, 88, 99, _] | [224..=255, ..] => true,
+        // In no registry, but every virtual machine in Azure has its own host behind it (wire server).
+        [168, 63, 129, 16] => true,
         _ => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
     };
     !special

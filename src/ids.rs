@@ -274,6 +274,16 @@ impl EndpointUrl {
         there.same_origin(self).then_some(there)
     }
 
+    /// The address, where a number in any spelling stands in the place of a name.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn address(&self) -> Option<std::net::IpAddr> {
+        match Url::parse(&self.0).ok()?.host()? {
+            url::Host::Ipv4(v4) => Some(v4.into()),
+            url::Host::Ipv6(v6) => Some(v6.into()),
+            url::Host::Domain(_) => None,
+        }
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.origin().to_ascii_lowercase().starts_with("https://")
     }

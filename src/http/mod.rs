@@ -3,7 +3,7 @@
 mod chooser;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub use chooser::Chooser;
 use chooser::LISTED_AT_MOST;
@@ -14,10 +14,10 @@ use crate::error::{Error, ErrorKind, Mismatch, Rejection, RequestError, TenantEr
 use crate::ids::{EndpointUrl, InvalidId, ReturnTo, TenantId};
 use crate::saml::{AuthnRequest, BindingError, FORM_LIMIT, Outgoing, PostedResponse};
 use crate::sp::{
-    CookieKey, Login, PendingLogin, ReplayCache, ServiceProvider, StartedLogin, State, Subject, Unsolicited, open,
-    surplus,
+    CookieKey, Login, PendingLogin, ReplayCache, ServiceProvider, StartedLogin, State, Subject, Unsolicited,
+    begun_since, open, surplus,
 };
-use crate::tenants::{Choices, Connection, ConnectionState, Tenants, Unasked};
+use crate::tenants::{Choices, Connection, Tenants, Unasked};
 use crate::time::UnixTime;
 use crate::xml::escape_html;
 
@@ -172,6 +172,10 @@ struct Start {
 /// Five tabs at a time; more would grow the header of every request.
 const LOGINS_AT_ONCE: usize = 5;
 
+/// How often an answer that nobody asked for begins a login in one browser, in how long: nobody clicks faster.
+const ROUNDS: usize = 3;
+const ROUND: Duration = Duration::from_secs(60);
+
 impl Routes {
     /// The largest body that a request may have.
     pub const BODY_LIMIT: usize = FORM_LIMIT;
@@ -266,12 +270,9 @@ impl Routes {
             (Site::One(sp, _), _) => sp.metadata()?,
             (Site::Many(tenants), None) => tenants.shared_metadata()?,
             (Site::Many(tenants), Some(name)) => {
-                let connection = tenants.named(name)?;
-                // One that was switched off looks like one that never was.
-                match connection.state() {
-                    ConnectionState::Disabled => return Err(TenantError::Disabled(connection.id().clone()).into()),
-                    _ => connection.metadata()?,
-                }
+                let found = tenants.named(name)?;
+                found.must_be_enabled()?;
+                found.metadata()?
             }
         };
         Ok(Outcome::Respond(HttpResponse::new(200, "application/samlmetadata+xml", metadata)))
@@ -368,7 +369,9 @@ impl Routes {
             }
             Err(error) => return self.unsolicited(request, tenant, &posted, error, now, rng),
         };
-        let (return_to, forced) = (pending.return_to().clone(), pending.forces_authn());
+        // One that was begun with wishes of the application's own is not ours to begin anew: it would ask for less.
+        let ours = !pending.forces_authn() && !pending.asks_for_more();
+        let return_to = pending.return_to().clone();
         let tenant = pending.tenant().cloned();
         match self.finish(request.path(), pending, &posted, now) {
             Ok(login) => {
@@ -382,7 +385,7 @@ impl Routes {
                 Ok(already_answered(error, &return_to))
             }
             // The session at the identity provider is older than it may be, and we did not ask for a new one yet.
-            Err(error) if is_too_old(&error) && !forced => {
+            Err(error) if is_too_old(&error) && ours => {
                 self.start(request, Start { tenant, request: AuthnRequest::new().force_authn(), return_to }, now, rng)
             }
             Err(error) => Err(error),
@@ -395,13 +398,10 @@ impl Routes {
         match &self.site {
             Site::One(sp, replay_cache) => sp.finish_login(pending, posted, now, &**replay_cache),
             Site::Many(tenants) => {
-                let connection = pending.tenant().map(|id| tenants.known(id)).transpose()?;
-                match connection.as_deref().map(Connection::assertion_consumer_service) {
-                    Some(acs) if acs.path() != path => {
-                        Err(Rejection::DestinationMismatch(Mismatch::new([path], [acs.as_ref()])).into())
-                    }
-                    _ => tenants.finish_login(pending, posted, now),
+                if let Some(id) = pending.tenant() {
+                    must_be_at(path, &*tenants.known(id)?)?;
                 }
+                tenants.finish_login(pending, posted, now)
             }
         }
     }
@@ -411,8 +411,14 @@ impl Routes {
         &self, request: &impl HttpRequest, tenant: Option<&str>, posted: &PostedResponse, error: Error, now: UnixTime,
         rng: &dyn SecureRandom,
     ) -> Result<Outcome, Error> {
-        let restart =
-            |tenant, return_to| self.start(request, Start { tenant, return_to, ..Start::default() }, now, rng);
+        let begin = |start: Start| {
+            // An identity provider that pays no heed to requests answers each as it did before, and no person in between.
+            match begun_since(&cookies(request), &self.cookie_key, now.minus(ROUND)) < ROUNDS {
+                true => self.start(request, start, now, rng),
+                false => Err(Rejection::Unsolicited.into()),
+            }
+        };
+        let restart = |tenant, return_to| begin(Start { tenant, return_to, ..Start::default() });
         let verdict = match (&self.site, tenant) {
             (Site::One(sp, _), _) => match sp.unsolicited() {
                 Unsolicited::Refuse => return Err(error),
@@ -421,6 +427,9 @@ impl Routes {
             },
             (Site::Many(tenants), name) => {
                 let addressed = name.map(|name| tenants.named(name)).transpose()?;
+                if let Some(found) = &addressed {
+                    must_be_at(request.path(), found)?;
+                }
                 tenants.finish_unsolicited(addressed.as_ref().map(|found| found.id()), posted, now)
             }
         };
@@ -433,7 +442,7 @@ impl Routes {
             Err(refused) if is_too_old(&refused) && (tenant.is_some() || self.service_provider().is_some()) => {
                 let tenant = tenant.and_then(|name| name.parse().ok());
                 let ask = AuthnRequest::new().force_authn();
-                self.start(request, Start { tenant, request: ask, ..Start::default() }, now, rng)
+                begin(Start { tenant, request: ask, ..Start::default() })
             }
             // Nobody asked: that this browser did not begin a login says more.
             Err(refused) if matches!(refused.kind(), ErrorKind::Rejected(Rejection::Unsolicited)) => Err(error),
@@ -474,6 +483,16 @@ fn must_be(request: &impl HttpRequest, methods: &[&'static str]) -> Result<(), R
     match methods.contains(&request.method()) {
         true => Ok(()),
         false => Err(RequestError::Method(Quoted::new(request.method()), methods.first().copied().unwrap_or_default())),
+    }
+}
+
+/// An answer comes to the address of its connection. At an address that several share, who posts it could otherwise say
+/// which of them is meant, by the name of one in the path.
+fn must_be_at(path: &str, connection: &Connection) -> Result<(), Rejection> {
+    let acs = connection.assertion_consumer_service();
+    match acs.path() == path {
+        true => Ok(()),
+        false => Err(Rejection::DestinationMismatch(Mismatch::new([path], [acs.as_ref()]))),
     }
 }
 

@@ -101,8 +101,9 @@ impl TryFrom<Kept> for IdentityProvider {
         if sso.is_empty() {
             return Err(MetadataError::NoSsoEndpoint(name()));
         }
-        let keys = TrustedKeys::of(certificates, fingerprints).ok_or_else(|| MetadataError::NoSigningKey(name()))?;
-        let leniency = Leniency::default();
+        let keys = keys_of(certificates, fingerprints, &entity_id)?;
+        let [sso, slo] = [sso, slo].map(|all| firsts(all.into_iter().map(Ok::<_, MetadataError>)));
+        let (sso, slo, leniency) = (sso?, slo?, Leniency::default());
         Ok(Self { entity_id, sso, slo, keys, wants_requests_signed, lifetime, leniency })
     }
 }
@@ -174,6 +175,16 @@ texts! {
 
 /// More than any identity provider publishes; Entra has three at most.
 const MAX_KEYS: usize = 32;
+
+/// Keys that somebody typed in or kept: as few as metadata may have, because each is tried on each message.
+pub(crate) fn keys_of(
+    certificates: Vec<Certificate>, fingerprints: Vec<Fingerprint>, entity: &EntityId,
+) -> Result<TrustedKeys, MetadataError> {
+    if certificates.len() + fingerprints.len() > MAX_KEYS {
+        return Err(XmlError::TooMuch("keys", MAX_KEYS).into());
+    }
+    TrustedKeys::of(certificates, fingerprints).ok_or_else(|| MetadataError::NoSigningKey(Quoted::new(entity.as_ref())))
+}
 
 impl IdentityProvider {
     /// One key and one endpoint (by HTTP-Redirect), set by hand.
@@ -257,14 +268,14 @@ impl IdentityProvider {
             must_be_current(*role, now)?;
         }
         let keys = signing_keys(&roles, name())?;
-        let sso: Vec<_> = services(&roles, "SingleSignOnService", endpoint).collect::<Result<_, _>>()?;
+        let sso: Vec<_> = firsts(services(&roles, "SingleSignOnService", endpoint))?;
         if sso.is_empty() {
             return Err(MetadataError::NoSsoEndpoint(name()));
         }
         let mut wants = roles.iter().filter_map(|role| role.attribute("WantAuthnRequestsSigned"));
         let wants_requests_signed = wants.any(|text| matches!(trim_xml(text), "true" | "1"));
         // One that cannot be used keeps nobody from signing in.
-        let slo = services(&roles, "SingleLogoutService", endpoint).filter_map(Result::ok).collect();
+        let slo = firsts(services(&roles, "SingleLogoutService", endpoint).filter(Result::is_ok))?;
         let lifetime = lifetime(entity, &roles)?;
         Ok(Self { entity_id, sso, slo, keys, wants_requests_signed, lifetime, leniency: Leniency::default() })
     }
@@ -390,6 +401,18 @@ fn services(
         };
         read().transpose()
     })
+}
+
+/// The first address of each kind, because no other is ever asked: a document has room for a hundred thousand.
+fn firsts<E>(all: impl Iterator<Item = Result<(Binding, EndpointUrl), E>>) -> Result<Vec<(Binding, EndpointUrl)>, E> {
+    let mut kept: Vec<(Binding, EndpointUrl)> = Vec::new();
+    for one in all {
+        let (binding, url) = one?;
+        if !kept.iter().any(|(known, _)| *known == binding) {
+            kept.push((binding, url));
+        }
+    }
+    Ok(kept)
 }
 
 /// The elements of this name that are directly in one of the roles.

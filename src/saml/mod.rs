@@ -15,6 +15,7 @@ pub(crate) use authn_request::Envelope as AuthnRequestEnvelope;
 pub use authn_request::{AuthnRequest, Comparison};
 pub use binding::{BindingError, Outgoing, POST_FORM_SCRIPT_SHA256, PostForm, PostedResponse};
 pub(crate) use binding::{FORM_LIMIT, post, redirect};
+pub(crate) use idp_metadata::keys_of;
 pub use idp_metadata::{Binding, IdentityProvider, Lifetime, MetadataError, MetadataTrust};
 pub(crate) use response::{Envelope, claimed_issuer};
 pub use response::{MessageError, Status};

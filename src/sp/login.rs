@@ -59,6 +59,8 @@ impl PendingLogin {
         pub fn tenant(&self) -> Option<&TenantId> { self.tenant.as_ref() }
         /// Whether the person is to authenticate anew.
         pub fn forces_authn(&self) -> bool { self.force_authn }
+        /// Whether the answer must be about somebody, or name a way to authenticate.
+        pub(crate) fn asks_for_more(&self) -> bool { self.subject.is_some() || !self.contexts.is_empty() }
     }
 
     /// Seals it into a cookie for the browser that began the login.
@@ -146,8 +148,8 @@ pub(super) struct Answered {
     pub(super) tenant: Option<TenantId>,
 }
 
-/// By what a person is known again when the same identity provider names the person once more: a digest, which tells
-/// nothing by itself. Keep its text in your session; see
+/// By what a person is known again when the same identity provider names the person once more, for the same customer: a
+/// digest, which tells nothing by itself. Keep its text in your session; see
 /// [`ServiceProvider::start_reauthentication`](crate::ServiceProvider::start_reauthentication).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Subject(pub(super) [u8; 32]);
@@ -207,11 +209,12 @@ impl Login {
         pub fn return_to(&self) -> &ReturnTo { &self.answered.return_to }
         /// Which of your customers the person signed in for; `None` without [`Tenants`](crate::tenants::Tenants).
         pub fn tenant(&self) -> Option<&TenantId> { self.answered.tenant.as_ref() }
-        /// By what to know the person again.
-        pub fn subject(&self) -> Subject { Subject(self.name_id().fingerprint()) }
+        /// By what to know the person again, who is another one for every customer and every identity provider.
+        pub fn subject(&self) -> Subject { Subject(self.name_id().fingerprint(self.issuer(), self.tenant())) }
         /// Whether this answers
         /// [`start_reauthentication`](crate::ServiceProvider::start_reauthentication): it is about the person whom the session
-        /// was about, who authenticated after it began. It is no new session.
+        /// was about, who authenticated after it began. It is no new session. Compare [`subject`](Self::subject) with the
+        /// session that the browser has now: somebody else may have signed in meanwhile, in another window.
         pub fn is_reauthentication(&self) -> bool { self.answered.reauthenticates }
     }
 

@@ -16,7 +16,7 @@ pub use login::{Login, PendingLogin, StartedLogin, Subject, UnclaimedLogin};
 pub use replay::{ClaimError, MemoryReplayCache, ReplayCache, ReplayKey};
 pub use service::Service;
 pub use state::{CookieKey, SetCookie};
-pub(crate) use state::{State, open, surplus};
+pub(crate) use state::{State, begun_since, open, surplus};
 
 use crate::crypto::{SecureRandom, sha256};
 use crate::dsig::Placement;
@@ -24,7 +24,7 @@ use crate::encoding::Quoted;
 use crate::error::{ConfigurationError, Error, Rejection};
 use crate::ids::{EndpointUrl, EntityId, MessageId, RelayState, ReturnTo, TenantId};
 use crate::saml::{
-    AuthnRequest, AuthnRequestEnvelope, Binding, IdentityProvider, Outgoing, PostedResponse, post, redirect,
+    AuthnRequest, AuthnRequestEnvelope, Binding, IdentityProvider, NameId, Outgoing, PostedResponse, post, redirect,
 };
 use crate::time::UnixTime;
 use login::Answered;
@@ -300,9 +300,9 @@ impl ServiceProvider {
             return Err(Rejection::OtherProvider(Quoted::new(self.idp.entity_id().as_ref())).into());
         }
         pending.must_not_have_expired(now)?;
-        let (request_id, at, force_authn) = (&pending.request_id, pending.begun, pending.force_authn);
+        let (request_id, at, until) = (&pending.request_id, pending.begun, pending.expires);
         let (subject, contexts) = (pending.subject.as_ref(), pending.contexts.as_slice());
-        Ok(Asked { request_id, at, force_authn, subject, contexts })
+        Ok(Asked { request_id, at, until, force_authn: pending.force_authn, subject, contexts })
     }
 
     /// Judges an answer that nobody asked for, and claims it in the cache that
@@ -381,9 +381,14 @@ impl ServiceProvider {
             begun: now,
             expires: now.plus(self.pending_for),
             force_authn: request.must_authenticate_anew(),
-            subject: request.about().map(crate::saml::NameId::fingerprint),
+            subject: request.about().map(|name| self.fingerprint_of(name)),
             contexts: request.exact_contexts().to_vec(),
         }
+    }
+
+    /// By what a name is known again that this identity provider gives for this customer.
+    fn fingerprint_of(&self, name: &NameId) -> [u8; 32] {
+        name.fingerprint(self.idp.entity_id().as_ref(), self.tenant.as_ref())
     }
 
     // ---- telling ----

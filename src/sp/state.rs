@@ -136,25 +136,32 @@ pub(crate) fn open(
     Ok(state)
 }
 
+/// How many logins this browser has begun since `then` and not finished.
+pub(crate) fn begun_since(header: &str, key: &CookieKey, then: UnixTime) -> usize {
+    ours(header, key).filter(|(begun, _)| *begun >= then).count()
+}
+
+/// The cookies of logins: when each was begun, the beginning of time for what is no pending login of ours, and its name.
+fn ours<'h>(header: &'h str, key: &'h CookieKey) -> impl Iterator<Item = (UnixTime, &'h str)> {
+    // A name that goes back into a header is one that can stand there.
+    let fits = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic());
+    cookies(header).filter(move |(name, _)| name.starts_with(PREFIX) && fits(name)).map(|(name, value)| {
+        let relay_state = name.strip_prefix(PREFIX).and_then(|relay| relay.parse().ok());
+        let state = relay_state.and_then(|relay| unseal(name, value, &relay, key));
+        match state {
+            Some(State::Pending(pending)) => (pending.begun, name),
+            _ => (UnixTime::default(), name),
+        }
+    })
+}
+
 /// More than the five that we let stand, and few enough for one response; the next request removes the next ones.
 const REMOVED_AT_ONCE: usize = 16;
 
 /// Logins that this browser has begun, beyond the newest `keep`: `Set-Cookie` values that remove them. Without this,
 /// somebody who begins many logins would grow the header until servers refuse it.
 pub(crate) fn surplus(header: &str, key: &CookieKey, keep: usize) -> Vec<SetCookie> {
-    // A name that goes back into a header is one that can stand there.
-    let fits = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic());
-    let ours = cookies(header).filter(|(name, _)| name.starts_with(PREFIX) && fits(name));
-    let mut known: Vec<(UnixTime, &str)> = ours
-        .map(|(name, value)| {
-            let relay_state = name.strip_prefix(PREFIX).and_then(|relay| relay.parse().ok());
-            let state = relay_state.and_then(|relay| unseal(name, value, &relay, key));
-            match state {
-                Some(State::Pending(pending)) => (pending.begun, name),
-                _ => (UnixTime::default(), name),
-            }
-        })
-        .collect();
+    let mut known: Vec<(UnixTime, &str)> = ours(header, key).collect();
     known.sort_unstable_by(|a, b| b.cmp(a));
     known
         .into_iter()

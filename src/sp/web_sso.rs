@@ -18,6 +18,8 @@ use crate::xml::{Document, Limits};
 pub(super) struct Asked<'a> {
     pub(super) request_id: &'a MessageId,
     pub(super) at: UnixTime,
+    /// Until when the request can be answered.
+    pub(super) until: UnixTime,
     pub(super) force_authn: bool,
     pub(super) subject: Option<&'a [u8; 32]>,
     pub(super) contexts: &'a [String],
@@ -49,7 +51,7 @@ pub(super) fn judge(
 
     let (assertion, certificate) = is_signed(sp, &envelope, now)?;
     assertion_is_issued_by_whom_we_asked(sp, &assertion)?;
-    names_somebody(&assertion, asked)?;
+    names_somebody(sp, &assertion, asked)?;
     let confirmed_until = is_confirmed(sp, &assertion, asked, now)?;
     let conditions = holds_now(sp, &assertion, now)?;
     is_for_us(sp, &assertion)?;
@@ -57,6 +59,12 @@ pub(super) fn judge(
     // Of every confirmation: one that does not hold now may hold for another request.
     let ends = assertion.confirmations.iter().map(|found| found.validity.not_on_or_after);
     let last = ends.chain([conditions.not_on_or_after]).flatten().fold(confirmed_until, Ord::max);
+    // Where customers share a store: an answer is good as long as its request waits, and no request waits longer than one
+    // that begins now. Without this, one whose assertions end in the year 9999 would fill the store for all others.
+    let last = match asked.filter(|_| sp.tenant.is_some()) {
+        Some(asked) => last.min(asked.until.max(now.plus(sp.pending_for))),
+        None => last,
+    };
     let expires = last.plus(sp.clock_skew).plus(MARGIN);
     Ok(Judged { assertion, certificate, expires })
 }
@@ -144,10 +152,10 @@ fn assertion_is_issued_by_whom_we_asked(sp: &ServiceProvider, assertion: &Assert
 }
 
 /// SAML Profiles 4.1.4.2: the subject is somebody, with a name; and whom we asked about, if we did (SAML Core 3.4.1).
-fn names_somebody(assertion: &Assertion, asked: Option<Asked<'_>>) -> Result<(), Rejection> {
+fn names_somebody(sp: &ServiceProvider, assertion: &Assertion, asked: Option<Asked<'_>>) -> Result<(), Rejection> {
     let name = assertion.name_id.as_ref().filter(|name| !name.value.trim().is_empty()).ok_or(Rejection::NoNameId)?;
     match asked.and_then(|asked| asked.subject) {
-        Some(subject) if *subject != name.fingerprint() => Err(Rejection::OtherSubject),
+        Some(subject) if *subject != sp.fingerprint_of(name) => Err(Rejection::OtherSubject),
         _ => Ok(()),
     }
 }

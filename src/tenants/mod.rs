@@ -134,11 +134,16 @@ impl Connection {
         all.iter().filter(move |certificate| certificate.not_after() <= now.plus(span))
     }
 
+    pub(crate) fn must_be_enabled(&self) -> Result<(), TenantError> {
+        match self.settings.state {
+            ConnectionState::Disabled => Err(TenantError::Disabled(self.id().clone())),
+            ConnectionState::Test | ConnectionState::Live => Ok(()),
+        }
+    }
+
     /// The service provider, if it may be used now.
     pub(crate) fn provider(&self, now: UnixTime) -> Result<&ServiceProvider, Error> {
-        if self.settings.state == ConnectionState::Disabled {
-            return Err(TenantError::Disabled(self.id().clone()).into());
-        }
+        self.must_be_enabled()?;
         let provider = self.provider.as_ref().ok_or_else(|| TenantError::NotReady(self.id().clone()))?;
         match provider.identity_provider().lifetime().valid_until {
             Some(until) if until <= now => Err(MetadataError::Expired(until, now).into()),

@@ -185,7 +185,7 @@ impl Tenants {
             (None, None) => return Err(stale().into()),
         };
         if let Some(standing) = standing {
-            must_not_be_older(&idp, &standing.idp)?;
+            must_not_be_older(&idp, &standing.idp, now)?;
         }
         self.schedule().succeeded(&ticket.tenant, now, &idp);
         let installed = Installed { idp, at: now, url: ticket.url, etag, number: ticket.number };
@@ -262,9 +262,11 @@ impl Connection {
 }
 
 /// An old document that somebody replays would bring back a key that was taken away. TLS speaks against it; this does too
-/// where the document has a date.
-fn must_not_be_older(new: &IdentityProvider, standing: &IdentityProvider) -> Result<(), TenantError> {
-    let (new, standing) = (new.lifetime(), standing.lifetime());
+/// where the document has a date. What stands and was made in the future has none, or a clock that was wrong for a moment
+/// would shut out the next keys until then.
+fn must_not_be_older(new: &IdentityProvider, standing: &IdentityProvider, now: UnixTime) -> Result<(), TenantError> {
+    let (new, mut standing) = (new.lifetime(), standing.lifetime());
+    standing.created = standing.created.filter(|created| *created <= now);
     let older = |what, new: Option<UnixTime>, standing: Option<UnixTime>| match (new, standing) {
         (Some(found), Some(known)) if found < known => Err(TenantError::OlderMetadata(what, found, known)),
         _ => Ok(()),
@@ -317,6 +319,11 @@ impl Schedule {
 
     fn take_due(&mut self, now: UnixTime) -> Vec<(TenantId, u64)> {
         let mut due = Vec::new();
+        // Nothing is planned for longer than the interval and a tenth: the clock was ahead for a while.
+        let furthest = now.plus(INTERVAL * 2);
+        while let Some((_, tenant)) = self.queue.last().filter(|(at, _)| *at > furthest).cloned() {
+            self.at(&tenant, now);
+        }
         while let Some((_, tenant)) = self.queue.first().filter(|(at, _)| *at <= now).cloned() {
             let entry = self.entries.entry(tenant.clone()).or_default();
             let doubled = LEAST.saturating_mul(1 << entry.failures.min(4)).min(INTERVAL);
@@ -339,13 +346,15 @@ impl Schedule {
         if let Some(entry) = self.entries.get_mut(tenant) {
             entry.failures = 0;
         }
-        self.at(tenant, now.plus(spread(wanted, tenant, now)));
+        self.at(tenant, now.plus(spread(wanted, tenant, now).max(LEAST)));
     }
 
     /// As soon as may be.
     pub(super) fn hurry(&mut self, tenant: &TenantId, now: UnixTime) {
         let Some(entry) = self.entries.get(tenant) else { return };
-        let soonest = entry.handed_out.map_or(now, |last| now.max(last.plus(LEAST)));
+        // A time to come is one of a clock that was ahead.
+        let last = entry.handed_out.filter(|last| *last <= now);
+        let soonest = last.map_or(now, |last| now.max(last.plus(LEAST)));
         if soonest < entry.at {
             self.at(tenant, soonest);
         }

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use crate::crypto::{Certificate, Fingerprint};
-use crate::dsig::TrustedKeys;
-use crate::encoding::Quoted;
 use crate::entra::EntraApp;
 use crate::error::Error;
 use crate::ids::{EmailDomain, EndpointUrl, EntityId, TenantId};
 use crate::mapping::Mapping;
-use crate::saml::{Binding, IdentityProvider, MetadataError, MetadataTrust};
+use crate::saml::{Binding, IdentityProvider, MetadataTrust, keys_of};
 use crate::time::UnixTime;
 
 /// One connection: a customer's identity provider, and how we deal with it.
@@ -226,8 +224,7 @@ impl Trust {
             }
             Self::MetadataXml { xml, entity_id: None } => IdentityProvider::from_metadata(xml.as_bytes(), trust, now)?,
             Self::ByHand { entity_id, sso_url, slo_url, certificates, fingerprints } => {
-                let keys = TrustedKeys::of(certificates.clone(), fingerprints.clone());
-                let keys = keys.ok_or_else(|| MetadataError::NoSigningKey(Quoted::new(entity_id.as_ref())))?;
+                let keys = keys_of(certificates.clone(), fingerprints.clone(), entity_id)?;
                 IdentityProvider::by_hand(entity_id.clone(), sso_url.clone(), slo_url.clone(), keys)
             }
         };

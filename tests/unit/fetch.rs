@@ -1,6 +1,8 @@
 //! Which addresses are public.
 
-use super::is_public;
+use super::{Agent, DefaultConnector, DefaultResolver, Fetcher, Guarded, NextTimeout, Resolver as _, get, is_public};
+use crate::error::FetchError;
+use crate::ids::EndpointUrl;
 
 #[test]
 fn an_address_inside_a_network_is_not_public_in_any_spelling() {
@@ -22,6 +24,7 @@ fn an_address_inside_a_network_is_not_public_in_any_spelling() {
         "198.51.100.1",
         "203.0.113.9",
         "192.88.99.1",
+        "168.63.129.16",
         "224.0.0.1",
         "240.0.0.1",
         "255.255.255.255",
@@ -69,5 +72,26 @@ fn an_address_inside_a_network_is_not_public_in_any_spelling() {
         "3ffe::1",
     ] {
         assert!(is_public(public.parse().expect("an address")), "{public}");
+    }
+}
+
+#[test]
+fn a_proxy_may_be_inside_and_what_it_is_asked_for_may_not() {
+    let proxy = ureq::Proxy::new("http://127.0.0.1:1").expect("a proxy");
+    let config = ureq::config::Config::builder().proxy(Some(proxy)).build();
+    let guarded = || Guarded { private_addresses: false, system: DefaultResolver::default() };
+    let resolves = |uri: &str| guarded().resolve(&uri.parse().expect("a URI"), &config, NextTimeout::default()).is_ok();
+    let of_proxy = config.proxy().expect("the proxy").uri().to_string();
+    assert!(resolves(&of_proxy), "{of_proxy}");
+    assert!(!resolves("https://127.0.0.1:1/") && !resolves("http://127.0.0.1:2/"));
+    let agent = Agent::with_parts(config.clone(), DefaultConnector::default(), guarded());
+    // Nothing listens there: whoever was asked was the proxy.
+    let asked = |url: &str| match get(&Fetcher::new(), &agent, &url.parse::<EndpointUrl>().expect("a URL"), None) {
+        Err(FetchError::Unreachable(why)) => !why.as_ref().contains("host not found"),
+        other => panic!("{other:?}"),
+    };
+    assert!(asked("https://idp.example/metadata"));
+    for inside in ["https://169.254.169.254/", "https://0x7f.1/", "https://[::1]/", "https://2130706433/"] {
+        assert!(!asked(inside), "{inside}");
     }
 }
