@@ -71,6 +71,7 @@
 //! | Feature | What it adds |
 //! | --- | --- |
 //! | `http` | [`http::HttpRequest`] for `http::Request`, and [`http::HttpResponse`] into `http::Response` |
+//! | `redis` | `redis::RedisReplayCache`: what was used, for an application that runs as several processes |
 //! | `serde` | [`mapping::Rules`] from a file; never messages or logins |
 //! | `tracing` | an event for each verdict, with its code or the ID of the assertion, and no names |
 //! | `testing` | an identity provider in Entra's shape, for your tests |
@@ -114,6 +115,8 @@ pub mod http;
 pub mod inside;
 pub mod manual;
 pub mod mapping;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod saml;
 pub mod sp;
 #[cfg(feature = "testing")]

@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["entra"],
     &["error", "mapping"],
     &["sp"],
-    &["danger", "http"],
+    &["danger", "http", "redis"],
     &["inside", "testing"],
 ];
 
@@ -25,6 +25,7 @@ const SEAMS: &[(&str, &str)] = &[
     ("x509_parser", "crypto/certificate.rs"),
     ("flate2::", "encoding.rs"),
     ("base64::", "encoding.rs"),
+    ("redis::", "redis.rs"),
     ("url::", "ids.rs"),
     ("SystemTime", "http.rs"),
     ("libxml::", "dsig/second_opinion.rs"),
