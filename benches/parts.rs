@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use divan::Bencher;
-use entra_sso::inside::Parsed;
+use entra_sso::inside::{Parsed, replay_key};
+use entra_sso::redis::RedisReplayCache;
 use entra_sso::sp::{ReplayKey, Service};
 use entra_sso::testing::{TestIdp, TestKey};
 use entra_sso::{
     CookieKey, IdentityProvider, MemoryReplayCache, MetadataTrust, PendingLogin, PostedResponse, ReplayCache, ReturnTo,
-    ServiceProvider, SystemRandom, danger,
+    ServiceProvider, SystemRandom, UnixTime, danger,
 };
 use ring::digest;
 use support::{NOW, REQUEST_ID, request, sp};
@@ -160,4 +161,22 @@ fn replay_claim(bencher: Bencher<'_, '_>) {
         taken.fetch_add(usize::from(claimed), Ordering::Relaxed);
     });
     assert!(taken.into_inner() > 0, "no key was ever free");
+}
+
+/// As above, of a Redis at `REDIS_URL`, whose round trip and whose disk it measures. Without one it says so.
+#[divan::bench(threads = [1, 8])]
+fn replay_claim_redis(bencher: Bencher<'_, '_>) {
+    let Ok(url) = std::env::var("REDIS_URL") else {
+        return println!("not measured: REDIS_URL is not set");
+    };
+    let cache = RedisReplayCache::new(&url).expect("an address").with_prefix("entra-sso-bench:");
+    let issuer = format!("https://idp.example/{}", UnixTime::now()).parse().expect("an entity ID");
+    let (turn, taken) = (AtomicU64::new(0), AtomicU64::new(0));
+    bencher.bench(|| {
+        let key = replay_key(&issuer, &format!("_{}", turn.fetch_add(1, Ordering::Relaxed))).expect("an ID");
+        let now = UnixTime::now();
+        let claimed = cache.claim(&key, now.plus(Duration::from_secs(60)), now).is_ok();
+        taken.fetch_add(u64::from(claimed), Ordering::Relaxed);
+    });
+    assert_eq!(taken.into_inner(), turn.into_inner(), "some claims failed");
 }

@@ -47,7 +47,7 @@ impl App {
     /// ```
     ///
     /// with issuer and ID as primary key. One row inserted is `Ok`, none is `Replayed`, an error is `Unavailable`. Rows
-    /// may be deleted once they have expired.
+    /// may be deleted once they have expired. The example `replay_postgres` has a real one.
     async fn insert_once(&self, key: &ReplayKey, _expires: UnixTime) -> Result<(), ClaimError> {
         match self.used.lock().await.insert(key.clone()) {
             true => Ok(()),

@@ -1,5 +1,7 @@
 //! What fuzz targets and benchmarks see of the inside. No part of the interface: it changes without a word.
 
+use crate::ids::{EntityId, InvalidId};
+use crate::sp::ReplayKey;
 use crate::xml::{Document, Limits, canonicalize};
 
 /// A document that was read.
@@ -38,4 +40,12 @@ impl<'a> Parsed<'a> {
 /// When the bytes are no document, or have no canonical form.
 pub fn canonical(bytes: &[u8], apex: usize, prefixes: &[&str]) -> Result<String, &'static str> {
     Parsed::new(bytes)?.canonical(apex, prefixes)
+}
+
+/// The key of an assertion that nobody made, to claim very many.
+///
+/// # Errors
+/// When `id` is no ID.
+pub fn replay_key(issuer: &EntityId, id: &str) -> Result<ReplayKey, InvalidId> {
+    Ok(ReplayKey::new(issuer.clone(), id.parse()?))
 }

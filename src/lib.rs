@@ -75,6 +75,7 @@
 //! | --- | --- |
 //! | `fetch` | [`fetch::Fetcher`]: fetches metadata over TLS, by ureq with rustls on ring |
 //! | `http` | [`http::HttpRequest`] for `http::Request`, and [`http::HttpResponse`] into `http::Response` |
+//! | `redis` | `redis::RedisReplayCache`: what was used, for an application that runs as several processes |
 //! | `serde` | [`tenants::Settings`], [`mapping::Rules`] and [`directory::Policy`] from files and columns; never messages or logins |
 //! | `tracing` | an event for each verdict, with its code or the ID of the assertion, and no names; and for metadata |
 //! | `testing` | an identity provider in Entra's shape, for your tests |
@@ -121,6 +122,8 @@ pub mod http;
 pub mod inside;
 pub mod manual;
 pub mod mapping;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod saml;
 pub mod sp;
 pub mod tenants;

@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["error", "mapping"],
     &["directory", "sp"],
     &["tenants"],
-    &["danger", "fetch", "http"],
+    &["danger", "fetch", "http", "redis"],
     &["inside", "testing"],
 ];
 
@@ -26,6 +26,7 @@ const SEAMS: &[(&str, &str)] = &[
     ("x509_parser", "crypto/certificate.rs"),
     ("flate2::", "encoding.rs"),
     ("base64::", "encoding.rs"),
+    ("redis::", "redis.rs"),
     ("url::", "ids.rs"),
     ("SystemTime", "http/mod.rs"),
     ("ureq::", "fetch.rs"),

@@ -37,7 +37,7 @@ pub struct ReplayKey {
 }
 
 impl ReplayKey {
-    pub(super) fn new(issuer: EntityId, id: MessageId) -> Self {
+    pub(crate) fn new(issuer: EntityId, id: MessageId) -> Self {
         Self { issuer, id }
     }
 
