@@ -24,7 +24,7 @@ fn load(settings: &str, snapshot: &Path) -> Result<Tenants, Box<dyn Error>> {
     let tenants = Tenants::at(&"https://app.example/saml".parse()?, Arc::new(MemoryReplayCache::default()));
     for connection in serde_json::from_str::<Vec<Settings>>(settings)? {
         let id = connection.id.clone();
-        if let Err(error) = tenants.put(connection, now) {
+        if let Err(error) = tenants.load(connection, now) {
             eprintln!("{id}: {}: {error}", error.code());
         }
     }

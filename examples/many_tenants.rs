@@ -11,7 +11,7 @@ fn tenants(settings: Vec<Settings>) -> Result<Tenants, Error> {
     let tenants = Tenants::at(&"https://app.example/saml".parse()?, used);
     for connection in settings {
         let id = connection.id.clone();
-        if let Err(error) = tenants.put(connection, UnixTime::now()) {
+        if let Err(error) = tenants.load(connection, UnixTime::now()) {
             eprintln!("{id}: {}: {error}", error.code());
         }
     }

@@ -218,6 +218,10 @@ pub enum Rejection {
     /// The replay cache gave no answer.
     #[error("the replay cache gave no answer, so the assertion may have been used before")]
     ReplayCacheUnavailable,
+    /// Nobody asked, and the assertion ends at the first instant; where customers share a store, those that end after the
+    /// second are not taken.
+    #[error("nobody asked for this answer, and its assertion is good until {0}; until {1} is allowed")]
+    LivesTooLong(UnixTime, UnixTime),
     /// Nobody asked, and answers without a question are not taken.
     #[error("nobody asked for this answer, and unsolicited answers are not allowed")]
     Unsolicited,
@@ -601,6 +605,7 @@ fn rejection(error: &Rejection) -> Row {
         R::Replayed => ("saml.replayed", "Do nothing if a person reloaded the page; otherwise keep the message as evidence of a theft.", HERE),
         R::ReplayCacheFull => ("saml.replay_cache_full", "Give the replay cache more room.", HERE),
         R::ReplayCacheUnavailable => ("saml.replay_cache_unavailable", "Check the connection to the store behind the replay cache, and the clock of this server.", HERE),
+        R::LivesTooLong(..) => ("saml.lives_too_long", "Have the identity provider make assertions that end within a day, as Entra ID's end within an hour.", HERE),
         R::Unsolicited => ("saml.unsolicited", START_HERE, BASIC),
     }
 }

@@ -113,6 +113,30 @@ pub enum RedisError {
     Randomness(#[from] NoRandomness),
 }
 
+impl RedisError {
+    getters! {
+        /// A name for this error that never changes.
+        pub fn code(&self) -> &'static str { self.row().0 }
+        /// What an administrator can do, in one sentence.
+        pub fn hint(&self) -> &'static str { self.row().1 }
+    }
+
+    #[rustfmt::skip]
+    const fn row(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Address(_) => ("redis.address", "Correct the address of Redis in the settings of this application."),
+            Self::Unanswered(_) => ("redis.unanswered", "Look whether Redis runs, can be reached from this server, and lets this user run the commands that the documentation names."),
+            Self::Forgets(_) => ("redis.forgets", "Set `maxmemory-policy` to `noeviction`."),
+            Self::Full => ("redis.full", "Give Redis more memory."),
+            Self::Busy => ("redis.busy", "Give the cache more connections, or look why Redis is slow."),
+            Self::Forgot => ("redis.forgot", "Set `appendonly yes` and `appendfsync always`; people can sign in again once what was used before has ended."),
+            Self::ClockAhead => ("redis.clock_ahead", "Set the clocks of Redis and of this server by NTP."),
+            Self::Lifetime => ("redis.lifetime", "Have the identity provider make assertions that end within a day; if they do, check the clock of this server."),
+            Self::Randomness(_) => ("redis.no_randomness", "Restart the server."),
+        }
+    }
+}
+
 /// Says no more than the library does, which does not print passwords.
 impl From<::redis::RedisError> for RedisError {
     fn from(error: ::redis::RedisError) -> Self {

@@ -15,6 +15,7 @@ use entra_sso::error::{
     Quoted, RequestError, TenantError, XmlError,
 };
 use entra_sso::mapping::{Mapping, Rule, Rules, Source};
+use entra_sso::redis::RedisError;
 use entra_sso::saml::{Comparison, NameId};
 use entra_sso::sp::Unsolicited;
 use entra_sso::testing::{TestIdp, TestResponse};
@@ -192,6 +193,7 @@ fn rejection() -> Vec<Told> {
         Rejection::Replayed => Rejection::Replayed;
         Rejection::ReplayCacheFull => Rejection::ReplayCacheFull;
         Rejection::ReplayCacheUnavailable => Rejection::ReplayCacheUnavailable;
+        Rejection::LivesTooLong => Rejection::LivesTooLong(NOW.plus(minutes(2880)), NOW.plus(minutes(1440)));
         Rejection::Unsolicited => Rejection::Unsolicited;
     }
 }
@@ -318,6 +320,12 @@ fn mapping() -> Vec<Told> {
 #[rustfmt::skip]
 fn directory() -> Vec<Told> {
     let acme = "acme".parse().expect("a connection");
+    let redis = |kind, error: RedisError| Told {
+        kind,
+        code: error.code(),
+        says: error.to_string(),
+        hint: Some((error.hint().to_owned(), None)),
+    };
     let no_key = |kind, error: KeyError| Told {
         kind, code: error.code(), says: error.to_string(), hint: Some((error.hint().to_owned(), None)),
     };
@@ -332,6 +340,15 @@ fn directory() -> Vec<Told> {
     vec![
         no_key("KeyError::NotPersistent", PersonKey::name_id(&acme, &transient).expect_err("transient")),
         no_key("KeyError::Empty", PersonKey::value(&acme, "employee", "").expect_err("empty")),
+        redis("RedisError::Address", RedisError::Address("no host".into())),
+        redis("RedisError::Unanswered", RedisError::Unanswered("Connection refused".into())),
+        redis("RedisError::Forgets", RedisError::Forgets("allkeys-lru".into())),
+        redis("RedisError::Full", RedisError::Full),
+        redis("RedisError::Busy", RedisError::Busy),
+        redis("RedisError::Forgot", RedisError::Forgot),
+        redis("RedisError::ClockAhead", RedisError::ClockAhead),
+        redis("RedisError::Lifetime", RedisError::Lifetime),
+        redis("RedisError::Randomness", NoRandomness::default().into()),
         refused("DirectoryError::UnknownPerson", D::UnknownPerson.into()),
         refused("DirectoryError::Deactivated", D::Deactivated.into()),
         refused("DirectoryError::Ambiguous", D::Ambiguous(quoted("email"), 2).into()),

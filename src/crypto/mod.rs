@@ -97,6 +97,13 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
+/// Half of it: as hard to hit by another text as any key of 128 bits is to guess, and short enough for a cookie.
+pub(crate) fn short_digest(bytes: &[u8]) -> [u8; 16] {
+    let mut out = [0; 16];
+    out.iter_mut().zip(sha256(bytes)).for_each(|(to, from)| *to = from);
+    out
+}
+
 /// What a public key can be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum KeyKind {

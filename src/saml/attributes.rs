@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::crypto::sha256;
+use crate::crypto::short_digest;
 use crate::ids::TenantId;
 
 /// A `NameID`: what the identity provider calls the person (SAML Core 2.2.3).
@@ -34,11 +34,11 @@ impl NameId {
     /// A digest of the name and its format, by which two can be compared (SAML Core 3.3.4), where this identity provider
     /// gives it for this customer: of the same name elsewhere nobody says that it is the same person. Without the
     /// qualifiers: an identity provider may add its own.
-    pub(crate) fn fingerprint(&self, issuer: &str, tenant: Option<&TenantId>) -> [u8; 32] {
+    pub(crate) fn fingerprint(&self, issuer: &str, tenant: Option<&TenantId>) -> [u8; 16] {
         let format = self.format.as_deref().unwrap_or(UNSPECIFIED);
         let tenant = tenant.map_or("", AsRef::as_ref);
         // Issuer and tenant hold no line break, so nothing behind them can pass for one of them.
-        sha256([issuer, tenant, format, &self.value].join("\n").as_bytes())
+        short_digest([issuer, tenant, format, &self.value].join("\n").as_bytes())
     }
 
     /// A name with the format that the identity provider gave, and no qualifiers.

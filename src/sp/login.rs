@@ -31,14 +31,14 @@ pub struct PendingLogin {
     pub(super) request_id: MessageId,
     pub(super) relay_state: RelayState,
     /// Digest of the names of both sides and of the address between them.
-    pub(super) agreement: [u8; 32],
+    pub(super) agreement: [u8; 16],
     pub(super) tenant: Option<TenantId>,
     pub(super) return_to: ReturnTo,
     pub(super) begun: UnixTime,
     pub(super) expires: UnixTime,
     pub(super) force_authn: bool,
     /// Of the person whom the answer must be about.
-    pub(super) subject: Option<[u8; 32]>,
+    pub(super) subject: Option<[u8; 16]>,
     /// The person authenticates anew, in the middle of a session of ours.
     pub(super) reauthenticates: bool,
     pub(super) contexts: Vec<String>,
@@ -152,7 +152,7 @@ pub(super) struct Answered {
 /// digest, which tells nothing by itself. Keep its text in your session; see
 /// [`ServiceProvider::start_reauthentication`](crate::ServiceProvider::start_reauthentication).
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Subject(pub(super) [u8; 32]);
+pub struct Subject(pub(super) [u8; 16]);
 
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -165,7 +165,7 @@ impl std::str::FromStr for Subject {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let bytes = base64url_decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-        let reason = "43 characters that `Login::subject` gave are wanted";
+        let reason = "22 characters that `Login::subject` gave are wanted";
         bytes.map(Self).ok_or_else(|| InvalidId { expected: "Subject", found: Quoted::new(text), reason })
     }
 }

@@ -18,7 +18,7 @@ pub use service::Service;
 pub use state::{CookieKey, SetCookie};
 pub(crate) use state::{State, begun_since, open, surplus};
 
-use crate::crypto::{SecureRandom, sha256};
+use crate::crypto::{SecureRandom, short_digest};
 use crate::dsig::Placement;
 use crate::encoding::Quoted;
 use crate::error::{ConfigurationError, Error, Rejection};
@@ -72,7 +72,7 @@ pub struct ServiceProvider {
     idp: IdentityProvider,
     tenant: Option<TenantId>,
     /// Digest of these four. A pending login is bound to it: it can be answered only under the same agreement.
-    agreement: [u8; 32],
+    agreement: [u8; 16],
     audiences: Vec<String>,
     clock_skew: Duration,
     pending_for: Duration,
@@ -387,7 +387,7 @@ impl ServiceProvider {
     }
 
     /// By what a name is known again that this identity provider gives for this customer.
-    fn fingerprint_of(&self, name: &NameId) -> [u8; 32] {
+    fn fingerprint_of(&self, name: &NameId) -> [u8; 16] {
         name.fingerprint(self.idp.entity_id().as_ref(), self.tenant.as_ref())
     }
 
@@ -404,9 +404,9 @@ impl ServiceProvider {
 }
 
 /// Whom we ask, under which name, where the answer goes, and for which of our customers.
-fn agreement(idp: &IdentityProvider, entity_id: &EntityId, acs: &EndpointUrl, tenant: Option<&TenantId>) -> [u8; 32] {
+fn agreement(idp: &IdentityProvider, entity_id: &EntityId, acs: &EndpointUrl, tenant: Option<&TenantId>) -> [u8; 16] {
     let names = [idp.entity_id().as_ref(), entity_id.as_ref(), acs.as_ref(), tenant.map_or("", AsRef::as_ref)];
-    sha256(names.join("\n").as_bytes())
+    short_digest(names.join("\n").as_bytes())
 }
 
 /// Our entity ID; and as Entra writes it, with `spn:` in front, when it is no URI.

@@ -13,7 +13,8 @@ use crate::time::UnixTime;
 /// 6265bis 4.1.3.2).
 const PREFIX: &str = "__Host-sso-";
 
-/// Browsers keep 4,096 bytes a cookie, but proxies stop at 8 kB of headers: several logins at once must fit.
+/// Browsers keep 4,096 bytes a cookie, but proxies stop at 8 kB of headers: several logins at once must fit. Of
+/// name and value, which is what browsers send.
 const COOKIE_LIMIT: usize = 1023;
 
 /// Long enough for anybody to press the Back button.
@@ -114,7 +115,8 @@ pub(super) fn seal(
     let sealed = sealing.seal(rng, name.as_bytes(), encode(state).as_bytes())?;
     let value = base64url_encode(&[id.as_slice(), &sealed].concat());
     let cookie = SetCookie::new(&name, &value, max_age);
-    match cookie.0.len() {
+    // What comes back with each request: the name and the value.
+    match name.len() + 1 + value.len() {
         found if found > COOKIE_LIMIT => Err(ConfigurationError::StateTooLarge(found, COOKIE_LIMIT).into()),
         _ => Ok(cookie),
     }

@@ -21,7 +21,7 @@ pub(super) struct Asked<'a> {
     /// Until when the request can be answered.
     pub(super) until: UnixTime,
     pub(super) force_authn: bool,
-    pub(super) subject: Option<&'a [u8; 32]>,
+    pub(super) subject: Option<&'a [u8; 16]>,
     pub(super) contexts: &'a [String],
 }
 
@@ -33,6 +33,9 @@ pub(super) struct Judged {
     /// When nothing in it can be used any more.
     pub(super) expires: UnixTime,
 }
+
+/// What nobody asked for must be remembered to its very end, in a store that customers share. Entra's live for 65 minutes.
+const UNASKED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// What a used assertion is remembered for beyond its end: stores cut off fractions of a second, and the clocks of
 /// replicas and of their store differ.
@@ -61,9 +64,12 @@ pub(super) fn judge(
     let last = ends.chain([conditions.not_on_or_after]).flatten().fold(confirmed_until, Ord::max);
     // Where customers share a store: an answer is good as long as its request waits, and no request waits longer than one
     // that begins now. Without this, one whose assertions end in the year 9999 would fill the store for all others.
-    let last = match asked.filter(|_| sp.tenant.is_some()) {
-        Some(asked) => last.min(asked.until.max(now.plus(sp.pending_for))),
-        None => last,
+    let last = match (asked, &sp.tenant) {
+        (Some(asked), Some(_)) => last.min(asked.until.max(now.plus(sp.pending_for))),
+        (None, Some(_)) if last > now.plus(UNASKED_FOR) => {
+            return Err(Rejection::LivesTooLong(last, now.plus(UNASKED_FOR)).into());
+        }
+        _ => last,
     };
     let expires = last.plus(sp.clock_skew).plus(MARGIN);
     Ok(Judged { assertion, certificate, expires })

@@ -226,6 +226,24 @@ impl Tenants {
     /// When the metadata in the settings cannot be used, or a domain is another connection's; whatever was there stays.
     pub fn put(&self, settings: Settings, now: UnixTime) -> Result<Arc<Connection>, Error> {
         let fixed = settings.trust.fixed(now)?;
+        self.put_with(settings, fixed, now)
+    }
+
+    /// As [`put`](Self::put), for what your database holds, at the start: metadata that has expired since it was uploaded
+    /// keeps its place, its name and its domains, so that nobody else comes to them. Nobody signs in by it
+    /// (`saml.metadata_expired`) until it is renewed.
+    ///
+    /// # Errors
+    /// As `put`, but for metadata that has expired.
+    pub fn load(&self, settings: Settings, now: UnixTime) -> Result<Arc<Connection>, Error> {
+        // At the beginning of time nothing has expired; each use looks at the time again.
+        let fixed = settings.trust.fixed(UnixTime::default())?;
+        self.put_with(settings, fixed, now)
+    }
+
+    fn put_with(
+        &self, settings: Settings, fixed: Option<IdentityProvider>, now: UnixTime,
+    ) -> Result<Arc<Connection>, Error> {
         let _editing = self.edit();
         let taken = settings.verified_domains.iter().find_map(|domain| {
             let owner = self.by_domain.get(domain).filter(|owner| *owner != settings.id)?;
@@ -255,6 +273,9 @@ impl Tenants {
         let _editing = self.edit();
         let old = self.known(id)?;
         let settings = Settings { state, ..Settings::clone(&old.settings) };
+        if old.state() == ConnectionState::Disabled {
+            self.schedule().enable(id);
+        }
         let fixed = old.identity_provider().filter(|_| old.installed.is_none()).cloned();
         self.swap(Some(&old), Connection::of(self, settings, old.installed.clone(), fixed));
         Ok(())

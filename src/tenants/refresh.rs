@@ -119,13 +119,14 @@ pub struct Saved {
 
 impl Tenants {
     /// What to fetch now: call it every minute or so. Each connection's ticket is handed out once until its next time: at
-    /// the start, then about every hour (a tenth more or less, so that not all come at once), sooner if the metadata says so,
+    /// the start and when its address is changed, then about every hour (a tenth more or less, so that not all come at once), sooner if the metadata says so,
     /// and soon after a message with a key that nobody knows; never more often than every five minutes.
     #[must_use]
     pub fn due(&self, now: UnixTime) -> Vec<Refresh> {
         let handed_out = self.schedule().take_due(now);
         let ticket = |(tenant, number): (TenantId, u64)| {
             let connection = self.get(&tenant)?;
+            connection.must_be_enabled().ok()?;
             let (url, _) = connection.settings.trust.source()?;
             let etag = connection.installed.as_ref().and_then(|installed| installed.etag.clone());
             Some(Refresh { tenant, url, etag, number })
@@ -185,7 +186,7 @@ impl Tenants {
             (None, None) => return Err(stale().into()),
         };
         if let Some(standing) = standing {
-            must_not_be_older(&idp, &standing.idp, now)?;
+            must_not_be_older(&idp, standing, now)?;
         }
         self.schedule().succeeded(&ticket.tenant, now, &idp);
         let installed = Installed { idp, at: now, url: ticket.url, etag, number: ticket.number };
@@ -261,11 +262,15 @@ impl Connection {
     }
 }
 
+/// How long an earlier end is taken for an older document.
+const SHORTENED: Duration = Duration::from_secs(86_400);
+
 /// An old document that somebody replays would bring back a key that was taken away. TLS speaks against it; this does too
 /// where the document has a date. What stands and was made in the future has none, or a clock that was wrong for a moment
 /// would shut out the next keys until then.
-fn must_not_be_older(new: &IdentityProvider, standing: &IdentityProvider, now: UnixTime) -> Result<(), TenantError> {
-    let (new, mut standing) = (new.lifetime(), standing.lifetime());
+fn must_not_be_older(new: &IdentityProvider, standing: &Installed, now: UnixTime) -> Result<(), TenantError> {
+    let stands_since = standing.at;
+    let (new, mut standing) = (new.lifetime(), standing.idp.lifetime());
     standing.created = standing.created.filter(|created| *created <= now);
     let older = |what, new: Option<UnixTime>, standing: Option<UnixTime>| match (new, standing) {
         (Some(found), Some(known)) if found < known => Err(TenantError::OlderMetadata(what, found, known)),
@@ -273,7 +278,8 @@ fn must_not_be_older(new: &IdentityProvider, standing: &IdentityProvider, now: U
     };
     match (new.created, standing.created) {
         (Some(_), Some(_)) => older("creationInstant", new.created, standing.created),
-        // The end says less: a publisher may shorten it.
+        // The end says less: a publisher may shorten it, and then says the same for longer than any cache.
+        _ if now > stands_since.plus(SHORTENED) => Ok(()),
         _ => older("validUntil", new.valid_until, standing.valid_until),
     }
 }
@@ -347,6 +353,14 @@ impl Schedule {
             entry.failures = 0;
         }
         self.at(tenant, now.plus(spread(wanted, tenant, now).max(LEAST)));
+    }
+
+    /// One that was disabled is not any more: as soon as may be.
+    pub(super) fn enable(&mut self, tenant: &TenantId) {
+        let soonest = |entry: &Entry| entry.handed_out.map(|last| last.plus(LEAST)).unwrap_or_default();
+        if let Some(soonest) = self.entries.get(tenant).map(soonest) {
+            self.at(tenant, soonest);
+        }
     }
 
     /// As soon as may be.
