@@ -15,8 +15,8 @@
 //! ```
 //!
 //! # What it does not do
-//! It opens no sockets, starts no threads and keeps no sessions. Bytes, time and randomness come in as arguments; only
-//! [`http::Routes::handle`] and [`UnixTime::now`] read the clock. What waits (a database, a download of metadata) is
+//! It opens no sockets and starts no threads (but for the features `fetch` and `redis`), and keeps no sessions. Bytes,
+//! time and randomness come in as arguments; only [`http::Routes::handle`] and [`UnixTime::now`] read the clock. What waits (a database, a download of metadata) is
 //! yours, between two calls. It does not decide who may do what:
 //! [`mapping`] says what your own record should hold, [`directory`] finds and writes it, and the rest is your program's.
 //! Logout and encrypted assertions are not there yet.
