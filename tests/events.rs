@@ -1,0 +1,61 @@
+//! What is told of each verdict (feature `tracing`). A program of its own: whether anybody listens is decided once for all
+//! threads, and other tests do not listen.
+#![expect(clippy::indexing_slicing, reason = "the number of events is compared before")]
+
+use entra_sso::testing::{ADA, TestIdp, TestResponse};
+use entra_sso::{ReturnTo, ServiceProvider, SystemRandom, UnixTime};
+
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+/// Begins a login, has the answer made different, and returns the code of the verdict.
+fn code(change: impl FnOnce(TestResponse) -> TestResponse) -> &'static str {
+    let idp = TestIdp::new();
+    let base = "https://app.example/saml".parse().expect("a URL");
+    let sp = ServiceProvider::at(&base, idp.identity_provider(NOW).expect("metadata"));
+    let started = sp.start_login(ReturnTo::default(), NOW, &SystemRandom::default()).expect("a login");
+    let answer = idp.answer(&started.outgoing, NOW).expect("a request");
+    let verdict = sp.judge_login(started.pending, &change(answer).posted(), NOW);
+    verdict.map_or_else(|error| error.code(), |_| "accepted")
+}
+
+/// Collects what is said of each verdict.
+#[derive(Clone, Debug, Default)]
+struct Listener(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Listener {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Line(String);
+        impl tracing::field::Visit for Line {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!(" {field}={value:?}");
+            }
+        }
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().expect("a list").push(line.0);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn each_verdict_is_an_event_and_names_nobody() {
+    let listener = Listener::default();
+    tracing::subscriber::with_default(listener.clone(), || {
+        assert_eq!(code(|answer| answer), "accepted");
+        assert_eq!(code(|answer| answer.audience(Some("urn:x"))), "saml.audience_mismatch");
+    });
+    let said = listener.0.lock().expect("a list");
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("INFO") && said[0].contains("answer accepted") && said[0].contains("assertion=_"));
+    assert!(said[1].starts_with("WARN") && said[1].contains("code=\"saml.audience_mismatch\""), "{said:?}");
+    assert!(said.iter().all(|line| !line.contains("ada@") && !line.contains("Lovelace") && !line.contains(ADA)));
+}
