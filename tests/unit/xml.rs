@@ -407,3 +407,19 @@ fn a_namespace_has_1024_bytes_and_no_more() {
     assert_eq!(with(1024), Ok(()));
     assert_eq!(with(1025), Err("saml.xml_too_large"));
 }
+
+#[test]
+fn an_element_that_holds_nothing_but_another_one_has_no_text() {
+    for inside in ["<b/>", "<b>t</b>", "<!---->", "t<b/>", "<b/>t", "t<!---->u"] {
+        let xml = format!("<a>{inside}</a>");
+        let document = Document::parse_str(&xml, &Limits::MESSAGE).expect("well-formed");
+        let text = document.root().text();
+        let plain = inside == "<!---->" && text == Ok("");
+        assert!(plain || matches!(text, Err(XmlError::MixedContent(_))), "{inside}: {text:?}");
+    }
+}
+
+#[test]
+fn what_is_escaped_for_a_page_keeps_its_line_breaks() {
+    assert_eq!(super::escape_html("a\tb\nc\rd<>&\"'"), "a\tb\nc\rd&lt;&gt;&amp;&quot;&#39;");
+}
