@@ -28,6 +28,9 @@ def wait_for(what, ready):
     end = time.monotonic() + 60
     while not ready():
         if time.monotonic() > end:
+            for log in glob.glob(os.path.join(WORK, "*.log")):
+                with open(log, errors="replace") as lines:
+                    print(f"stores: the end of {os.path.basename(log)}:", *lines.readlines()[-15:], sep="\n  ", file=sys.stderr)
             sys.exit(f"stores: waited too long for {what}")
         time.sleep(0.05)
 
@@ -55,19 +58,38 @@ class Store:
         os.mkdir(self.directory)
         self.running = None
 
+    def launch(self):
+        with open(os.path.join(WORK, self.name + ".log"), "a") as log:
+            self.running = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
     def start(self):
-        log = open(os.path.join(WORK, self.name + ".log"), "a")
-        self.running = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.launch()
         wait_for(self.name, self.ready)
 
     def kill(self):
-        for pid in descendants(self.running.pid):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        """All at once, and then again: a process that was being made meanwhile has no parent any more, and works where
+        the others did."""
+        found = descendants(self.running.pid)
+        while found:
+            for pid in found:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            found = self.working()
         self.running.wait()
         self.running = None
+
+    def working(self):
+        """Processes that have their working directory in the store's; one that has ended has none."""
+        found = []
+        for path in glob.glob("/proc/[0-9]*/cwd"):
+            try:
+                if os.readlink(path).startswith(self.directory):
+                    found.append(int(path.split("/")[2]))
+            except OSError:
+                continue
+        return found
 
 
 class Redis(Store):
@@ -117,7 +139,7 @@ class Postgres(Store):
     def ready(self):
         if self.running.poll() is not None:
             # Some process of the one that was killed is not quite gone.
-            self.running = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.launch()
         asked = [f"{self.programs}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "app"]
         return subprocess.run(asked).returncode == 0
 
@@ -197,7 +219,7 @@ def killed_meanwhile(store, count, forgets):
     run = "forgets" if forgets else "killed"
     processes = Processes(store, f"{store.name}-{run}", TIMES[store.name])
     processes.begin(count)
-    wait_for("some claims", lambda: len(processes.accepted()) > count * 3 // 10)
+    wait_for("some claims", lambda: len(processes.accepted()) > count // 20)
     store.kill()
     if forgets:
         store.empty()
@@ -279,7 +301,7 @@ try:
     all_at_once(postgres, COUNTS["postgres"])
     empty = ["psql", "-q", "-c", "TRUNCATE used_assertions", postgres.url]
     subprocess.run(empty, check=True)
-    killed_meanwhile(postgres, COUNTS["postgres"] // 2, False)
+    killed_meanwhile(postgres, COUNTS["postgres"], False)
 finally:
     for store in stores:
         if store.running:
