@@ -421,5 +421,5 @@ fn an_element_that_holds_nothing_but_another_one_has_no_text() {
 
 #[test]
 fn what_is_escaped_for_a_page_keeps_its_line_breaks() {
-    assert_eq!(super::escape_html("a\tb\nc\rd<>&\"'"), "a\tb\nc\rd&lt;&gt;&amp;&quot;&#39;");
+    assert_eq!(escape_html("a\tb\nc\rd<>&\"'"), "a\tb\nc\rd&lt;&gt;&amp;&quot;&#39;");
 }
