@@ -67,7 +67,7 @@ impl Assertion {
             return Self::read(root);
         }
         if !root.is(SAMLP, "Response") {
-            return Err(MessageError::UnexpectedMessage(root.quoted()));
+            return Err(MessageError::UnexpectedMessage(root.quoted(), "Response"));
         }
         let assertions = root.elements().filter(|child| child.is(SAML, "Assertion"));
         match assertions.collect::<Vec<_>>().as_slice() {
@@ -144,14 +144,14 @@ fn read_subject(element: Element<'_>) -> Result<Subject, MessageError> {
 }
 
 /// `NameID`; the other two of SAML Core 2.2 cannot be read.
-fn identifier<'d>(parts: &mut Children<'d>) -> Result<Option<Element<'d>>, MessageError> {
+pub(super) fn identifier<'d>(parts: &mut Children<'d>) -> Result<Option<Element<'d>>, MessageError> {
     if let Some(encrypted) = parts.optional(SAML, "EncryptedID") {
         return Err(MessageError::Encrypted(encrypted.quoted()));
     }
     Ok(parts.optional(SAML, "NameID"))
 }
 
-fn read_name_id(element: Element<'_>) -> Result<NameId, XmlError> {
+pub(super) fn read_name_id(element: Element<'_>) -> Result<NameId, XmlError> {
     let mut name = NameId::new(element.text()?, element.attribute("Format"));
     name.name_qualifier = owned(element, "NameQualifier");
     name.sp_name_qualifier = owned(element, "SPNameQualifier");

@@ -1,6 +1,6 @@
 //! Our own metadata, for the identity provider to import (SAML Metadata 2.3, 2.4.4).
 
-use super::{HTTP_POST, MD, SAMLP};
+use super::{HTTP_POST, HTTP_REDIRECT, MD, SAMLP};
 use crate::crypto::Certificate;
 use crate::dsig::DS;
 use crate::ids::{EndpointUrl, EntityId};
@@ -83,6 +83,7 @@ pub(crate) struct Published {
 pub(crate) struct SpMetadata<'a> {
     pub(crate) entity_id: &'a EntityId,
     pub(crate) acs: &'a EndpointUrl,
+    pub(crate) slo: Option<&'a EndpointUrl>,
     pub(crate) requests_signed: bool,
     /// The certificate that signs now.
     pub(crate) current: Option<&'a Certificate>,
@@ -103,6 +104,10 @@ impl SpMetadata<'_> {
             out.start("md:KeyDescriptor").attribute("use", purpose);
             out.start("ds:KeyInfo").attribute("xmlns:ds", DS).start("ds:X509Data");
             out.leaf("ds:X509Certificate", &certificate.to_base64()).end().end().end();
+        }
+        for (binding, slo) in self.slo.iter().flat_map(|slo| [(HTTP_REDIRECT, slo), (HTTP_POST, slo)]) {
+            out.start("md:SingleLogoutService").attribute("Binding", binding);
+            out.attribute("Location", slo.as_ref()).end();
         }
         for format in &self.published.name_id_formats {
             out.leaf("md:NameIDFormat", format);

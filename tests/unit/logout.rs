@@ -1,0 +1,1 @@
+//! Single logout from the inside.
