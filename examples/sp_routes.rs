@@ -5,11 +5,11 @@
 //! in : {"method":"GET", "target":"/saml/login?return_to=/", "headers":[["cookie","…"],…], "body":"text"?, "now":"RFC 3339"?}
 //! out: {"status":303, "headers":[["location","…"],…], "body":"text", "outcome":"SignedIn", "code":"saml.…"|null,
 //!       "message":"…"|null, "login":{"issuer":"…", "name_id":{…}, "session_index":"…"|null, "attributes":{…}}|null,
-//!       "session":"who is signed in now"|null}
+//!       "session":"who is signed in now"|null, "ended":how many sessions ended?, "extent":"Everywhere"?}
 //! ```
 //! One JSON object a line, and one a line in answer, in order. `--sign` signs what it sends with a published test key,
-//! `--post` sends its requests by HTTP-POST. Whoever signs in gets a session, by a cookie of that name. Addresses with
-//! `http` are allowed here.
+//! `--post` sends by HTTP-POST where it has the choice. Whoever signs in gets a session, by a cookie of that name. Addresses
+//! with `http` are allowed here.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -17,7 +17,7 @@ use std::io::{BufRead, Write};
 
 use entra_sso::http::{HttpResponse, Outcome, Routes};
 use entra_sso::saml::Binding;
-use entra_sso::sp::Service;
+use entra_sso::sp::{LogoutHandle, Service};
 use entra_sso::testing::TestKey;
 use entra_sso::{CookieKey, Login, MemoryReplayCache, MetadataTrust, ServiceProvider, SystemRandom, UnixTime, danger};
 use http::Request;
@@ -59,11 +59,16 @@ struct Asked {
     now: Option<String>,
 }
 
-/// The application: who is signed in, by the number in the cookie.
+/// The application: its sessions, by the number in the cookie.
 struct Application {
     routes: Routes,
-    sessions: BTreeMap<usize, String>,
+    sessions: BTreeMap<usize, Session>,
     opened: usize,
+}
+
+struct Session {
+    name: String,
+    handle: LogoutHandle,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -100,22 +105,37 @@ impl Application {
         let request = Request::builder().method(&*asked.method).uri(asked.target);
         let request = asked.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         let request = request.body(asked.body.unwrap_or_default().into_bytes())?;
-        let mut session = session(&request);
-        let (response, mut told) = match self.routes.handle_at(&request, now, &SystemRandom::default()) {
+        let (mut session, before) = (session(&request), self.sessions.len());
+        let rng = SystemRandom::default();
+        let mut outcome = self.routes.handle_at(&request, now, &rng);
+        if let Outcome::LogoutWanted(return_to) = outcome {
+            let ended = session.and_then(|number| self.sessions.remove(&number));
+            outcome = self.routes.sign_out(&request, ended.as_ref().map(|ended| &ended.handle), return_to, now, &rng);
+        }
+        let ended = before - self.sessions.len();
+        let (response, mut told) = match outcome {
             Outcome::SignedIn(login, mut response) => {
                 self.opened += 1;
                 session = Some(self.opened);
-                self.sessions.insert(self.opened, login.name_id().value.clone());
+                let opened = Session { name: login.name_id().value.clone(), handle: login.logout_handle() };
+                self.sessions.insert(self.opened, opened);
                 response.headers.push(("set-cookie", format!("session={}; Path=/; HttpOnly; SameSite=Lax", self.opened)));
                 (response, json!({ "outcome": "SignedIn", "login": describe(&login) }))
             }
-            Outcome::Respond(response) => (response, json!({ "outcome": "Respond" })),
+            Outcome::LogoutRequested(theirs, response) => {
+                self.sessions.retain(|_, session| !theirs.ends(&session.handle));
+                (response, json!({ "outcome": "LogoutRequested", "ended": before - self.sessions.len() }))
+            }
+            Outcome::SignedOut(done, response) => {
+                (response, json!({ "outcome": "SignedOut", "extent": format!("{:?}", done.extent()) }))
+            }
+            Outcome::Respond(response) => (response, json!({ "outcome": "Respond", "ended": ended })),
             Outcome::AlreadyAnswered(error, response) => (response, problem("AlreadyAnswered", &error)),
             Outcome::Refused(error, response) => (response, problem("Refused", &error)),
             _ => (HttpResponse::html(200, "default-src 'none'", "a page".to_owned()), json!({ "outcome": "NotOurs" })),
         };
         if let Some(told) = told.as_object_mut() {
-            let name = session.and_then(|number| self.sessions.get(&number));
+            let name = session.and_then(|number| self.sessions.get(&number)).map(|session| &session.name);
             told.insert("status".to_owned(), response.status.into());
             told.insert("headers".to_owned(), json!(response.headers));
             told.insert("body".to_owned(), String::from_utf8(response.body)?.into());
