@@ -1,14 +1,15 @@
 //! A whole service provider on standard input: another program is its browser, and the network between them.
 //!
 //! ```text
-//! sp_routes --base URL --idp-metadata FILE [--sign] [--post]
+//! sp_routes --base URL --idp-metadata FILE [--sign] [--post] [--slo URL]
 //! in : {"method":"GET", "target":"/saml/login?return_to=/", "headers":[["cookie","…"],…], "body":"text"?, "now":"RFC 3339"?}
 //! out: {"status":303, "headers":[["location","…"],…], "body":"text", "outcome":"SignedIn", "code":"saml.…"|null,
 //!       "message":"…"|null, "login":{"issuer":"…", "name_id":{…}, "session_index":"…"|null, "attributes":{…}}|null,
 //!       "session":"who is signed in now"|null, "ended":how many sessions ended?, "extent":"Everywhere"?}
 //! ```
 //! One JSON object a line, and one a line in answer, in order. `--sign` signs what it sends with a published test key,
-//! `--post` sends by HTTP-POST where it has the choice. Whoever signs in gets a session, by a cookie of that name. Addresses
+//! `--post` sends by HTTP-POST where it has the choice,
+//! `--slo` is where logout messages come to. Whoever signs in gets a session, by a cookie of that name. Addresses
 //! with `http` are allowed here.
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use serde_json::{Map, Value, json};
 struct Arguments {
     base: String,
     idp_metadata: String,
+    slo: Option<String>,
     sign: bool,
     post: bool,
 }
@@ -40,6 +42,7 @@ impl Arguments {
             match word.as_str() {
                 "--base" => found.base = value()?,
                 "--idp-metadata" => found.idp_metadata = value()?,
+                "--slo" => found.slo = Some(value()?),
                 "--sign" => found.sign = true,
                 "--post" => found.post = true,
                 _ => return Err(format!("{word} is no option")),
@@ -95,6 +98,9 @@ fn service_provider(arguments: &Arguments) -> Result<ServiceProvider, Box<dyn Er
     }
     if arguments.post {
         sp = sp.with_request_binding(Binding::Post);
+    }
+    if let Some(slo) = &arguments.slo {
+        sp = sp.with_single_logout_service(danger::plain_http(slo)?);
     }
     Ok(sp)
 }

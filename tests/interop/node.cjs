@@ -61,6 +61,7 @@ const hooks = {
       const came = request.method === "GET" ? { ...request, body: {} } : request;
       return samlp.parseRequest(came, option("check_requests") ? { ...options, signingCert } : options, done);
     };
+    const SessionParticipants = Module.createRequire(`${process.env.NODE_DIR}/`)("samlp/lib/sessionParticipants");
     const participants = [];
     const getSamlResponse = (options, user, done) => {
       participants.length = 0;
@@ -71,7 +72,7 @@ const hooks = {
     // Without a certificate of the participant's samlp checks no signature. `deflate` is about Redirect, whatever came.
     const logout = (options) => {
       for (const one of participants) one.cert = option("check_requests") ? signingCert : undefined;
-      return samlp.logout({ ...options, deflate: true, sessionParticipants: new samlp.SessionParticipants(participants) });
+      return samlp.logout({ ...options, deflate: true, sessionParticipants: new SessionParticipants(participants) });
     };
     const value = { parseRequest, getSamlResponse, logout };
     return new Proxy(samlp, { get: (whole, name) => value[name] || whole[name] });

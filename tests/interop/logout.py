@@ -1,0 +1,145 @@
+"""Single logout with each identity provider: begun by us and by them, by Redirect and by POST, every message checked by
+whom it is for.
+"""
+import re
+
+from person import BASE, SITE, Hop, Person, Site, other_key
+from provider import NAME, OK, SLO, THEY, rfc3339
+
+# As the table of logins. Every refusal is about a message that is good but for what is said, and is taken afterwards.
+COLUMNS = {
+    "out redirect": ("logout begun by us, by Redirect", OK),
+    "out post": ("logout begun by us, by POST", OK),
+    "out bad redirect": ("our request by Redirect, changed", THEY),
+    "out bad post": ("our request by POST, changed", THEY),
+    "out bare redirect": ("our request by Redirect, unsigned", THEY),
+    "out bare post": ("our request by POST, unsigned", THEY),
+    "answer changed redirect": ("their answer by Redirect, changed", "saml.unknown_signing_key"),
+    "answer changed post": ("their answer by POST, changed", "saml.digest_mismatch"),
+    "answer unsigned": ("their answer, unsigned", "saml.signature_missing"),
+    "answer key": ("their answer, where another key is trusted", "saml.unknown_signing_key"),
+    "answer address": ("their answer, at another address of ours", "saml.logout_destination_mismatch"),
+    "answer browser": ("their answer, in another browser", "saml.no_pending_logout"),
+    "answer late": ("their answer, an hour later", "saml.pending_login_expired"),
+    "answer twice": ("their answer, a second time", "saml.no_pending_logout"),
+    "in redirect": ("logout begun by them, by Redirect", OK),
+    "in post": ("logout begun by them, by POST", OK),
+    "in bad redirect": ("our answer by Redirect, changed", THEY),
+    "in bad post": ("our answer by POST, changed", THEY),
+    "in bare redirect": ("our answer by Redirect, unsigned", THEY),
+    "in bare post": ("our answer by POST, unsigned", THEY),
+    "ask changed redirect": ("their request by Redirect, changed", "saml.unknown_signing_key"),
+    "ask changed post": ("their request by POST, changed", "saml.digest_mismatch"),
+    "ask unsigned": ("their request, unsigned", "saml.signature_missing"),
+    "ask key": ("their request, where another key is trusted", "saml.unknown_signing_key"),
+    "ask name": ("their request, where their key is trusted under another name", "saml.issuer_mismatch"),
+    "ask address": ("their request, at another address of ours", "saml.logout_destination_mismatch"),
+    "ask late": ("their request, two days later", "saml.expired"),
+    "ask twice": ("their request, a second time", "saml.replayed"),
+}
+ELSEWHERE = SLO + "2"
+
+
+def must_refuse(p, column, told):
+    expected = p.columns[column][1]
+    p.result(column, (told["outcome"], told.get("code")) == ("Refused", expected) and not told.get("ended"),
+             "not refused with %s: %s" % (expected, {k: told.get(k) for k in ("outcome", "code", "message", "ended")}))
+
+
+def must_be_refused(p, column, person, hop):
+    """By the identity provider: it says why on a page of its own, and sends nobody back to us."""
+    back = person.go(hop, until=lambda hop: hop.ours)
+    good = back is None and re.search(p.kind.logout_refusal or p.kind.refusal, person.page)
+    p.result(column, bool(good), "not refused for its signature: %s" % (back.xml if back else person.page[:9000]))
+
+
+class Sites:
+    """Ours with what it trusts, and ours with what differs by one thing each."""
+
+    def __init__(self, p, binding):
+        # What they offer is theirs; by which binding we send is for us to say.
+        other = {"redirect": "POST", "post": "Redirect"}[binding]
+        flags = ["--post"] if binding == "post" else []
+        pattern = r'(?s)<(?:\w+:)?SingleLogoutService[^>]*HTTP-%s"[^>]*?/>' % other
+        usual = p.metadata_with(pattern, "", least=0)
+        self.ours = Site(usual, *flags)
+        self.key = Site(other_key(p), *flags)
+        self.name = Site(p.metadata_with(re.escape('entityID="%s"' % p.entity), 'entityID="%s/"' % p.entity), *flags)
+        self.address = Site(usual, *flags, "--slo", ELSEWHERE)
+
+    def close(self):
+        for site in (self.ours, self.key, self.name, self.address):
+            site.close()
+
+
+def at_another_address(hop):
+    return Hop(hop.url.replace(SLO, ELSEWHERE, 1), hop.fields)
+
+
+def begun_by_us(p, sites, binding):
+    person = p.browser = Person(p, sites.ours)
+    person.sign_in(p.kind.alice)
+    assert person.session() == NAME, sites.ours.told
+    hop = person.go(Hop(BASE + "/logout?return_to=/out"), until=lambda hop: not hop.ours)
+    assert sites.ours.told[-1]["ended"] == 1 and person.session() is None
+    assert hop.kind == "SAMLRequest" and bool(hop.fields) == (binding == "post"), hop.url
+    if p.can("out bad " + binding):
+        must_be_refused(p, "out bad " + binding, person, hop.changed())
+        must_be_refused(p, "out bare " + binding, person, hop.unsigned())
+    answer = person.go(hop, until=lambda hop: hop.ours)
+    assert answer is not None, "no answer came: %s" % person.page[:3000]
+    assert answer.kind == "SAMLResponse", answer.url
+    cookies = person.cookie_header()
+    if p.can("answer changed " + ("post" if answer.fields else "redirect")):
+        must_refuse(p, "answer changed " + ("post" if answer.fields else "redirect"), answer.changed().ask(sites.ours, cookies))
+    must_refuse(p, "answer unsigned", answer.unsigned().ask(sites.ours, cookies))
+    must_refuse(p, "answer key", answer.ask(sites.key, cookies))
+    must_refuse(p, "answer address", at_another_address(answer).ask(sites.address, cookies))
+    must_refuse(p, "answer browser", answer.ask(sites.ours))
+    must_refuse(p, "answer late", answer.ask(sites.ours, cookies, now=rfc3339(hours=1)))
+    person.go(answer, until=lambda hop: not hop.ours)
+    told = sites.ours.told[-2]
+    p.result("out " + binding, (told["outcome"], told.get("extent")) == ("SignedOut", "Everywhere")
+             and person.at.url == SITE + "out", "not signed out: %s" % told)
+    must_refuse(p, "answer twice", answer.ask(sites.ours, person.cookie_header()))
+
+
+def begun_by_them(p, sites, binding):
+    person = p.browser = Person(p, sites.ours)
+    login = person.sign_in(p.kind.alice)
+    hop = person.go(Hop(p.kind.begin_logout(p, login)), until=lambda hop: hop.ours)
+    assert hop, "no logout began: %s" % person.page[:3000]
+    assert hop.kind == "SAMLRequest" and bool(hop.fields) == (binding == "post"), hop.url
+    how = "post" if hop.fields else "redirect"
+    must_refuse(p, "ask changed " + how, hop.changed().ask(sites.ours))
+    must_refuse(p, "ask unsigned", hop.unsigned().ask(sites.ours))
+    must_refuse(p, "ask key", hop.ask(sites.key))
+    must_refuse(p, "ask name", hop.ask(sites.name))
+    must_refuse(p, "ask address", at_another_address(hop).ask(sites.address))
+    must_refuse(p, "ask late", hop.ask(sites.ours, now=rfc3339(days=2)))
+    assert person.session() == NAME, "signed out by what was refused"
+    answer = person.go(hop, until=lambda hop: not hop.ours)
+    told = sites.ours.told[-1]
+    assert (told["outcome"], told.get("ended")) == ("LogoutRequested", 1), told
+    assert person.session() is None
+    assert answer and answer.kind == "SAMLResponse" and bool(answer.fields) == (binding == "post"), told
+    must_refuse(p, "ask twice", hop.ask(sites.ours))
+    if p.can("in bad " + binding):
+        must_be_refused(p, "in bad " + binding, person, answer.changed())
+        must_be_refused(p, "in bare " + binding, person, answer.unsigned())
+    person.go(answer, until=lambda hop: hop.ours)
+    good = re.search(p.kind.signed_out, person.page) or re.search(p.kind.signed_out, person.at.url)
+    p.result("in " + binding, bool(good), "our answer was not taken: %s" % person.page[:9000])
+
+
+def cases(p):
+    for binding in ("redirect", "post"):
+        p.configure(p.kind.usual, check=True, logout=binding)
+        sites = Sites(p, binding)
+        try:
+            if p.can("out " + binding):
+                begun_by_us(p, sites, binding)
+            if p.can("in " + binding):
+                begun_by_them(p, sites, binding)
+        finally:
+            sites.close()
