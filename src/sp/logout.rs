@@ -380,7 +380,7 @@ impl ServiceProvider {
         let received = ReceivedLogoutRequest::from_signed(&signed)?;
         self.judge_head("LogoutRequest", &received.head)?;
         let begin = received.head.issue_instant;
-        let end = received.not_on_or_after.unwrap_or(begin.plus(THEIRS_FOR)).min(begin.plus(THEIRS_AT_MOST));
+        let end = received.not_on_or_after.unwrap_or_else(|| begin.plus(THEIRS_FOR)).min(begin.plus(THEIRS_AT_MOST));
         let validity = Validity { not_before: Some(begin), not_on_or_after: Some(end) };
         must_hold("logout request", self, validity, now)?;
         let issuer = self.idp.entity_id().clone();
@@ -469,7 +469,3 @@ fn report(verdict: Result<&MessageId, &Error>) {
 
 #[cfg(not(feature = "tracing"))]
 const fn report(_: Result<&MessageId, &Error>) {}
-
-#[cfg(test)]
-#[path = "../../tests/unit/logout.rs"]
-mod tests;
