@@ -307,16 +307,19 @@ impl ServiceProvider {
         let relay = Some(relay_state.as_ref());
         let sent = Sent { kind: Kind::Request, destination, xml: &xml, relay_state: relay };
         let outgoing = super::send(binding, sent, signing, &[])?;
-        let pending = PendingLogout {
-            request_id,
-            relay_state,
-            agreement: self.agreement,
-            tenant: self.tenant.clone(),
-            return_to,
-            begun: now,
-            expires: now.plus(self.pending_for),
-        };
-        Ok(StartedLogout { outgoing, pending })
+        Ok(StartedLogout { outgoing, pending: self.pending_logout(request_id, relay_state, return_to, now) })
+    }
+
+    fn pending_logout(
+        &self, request_id: MessageId, relay_state: RelayState, return_to: ReturnTo, begun: UnixTime,
+    ) -> PendingLogout {
+        let (agreement, tenant, expires) = (self.agreement, self.tenant.clone(), begun.plus(self.pending_for));
+        PendingLogout { request_id, relay_state, agreement, tenant, return_to, begun, expires }
+    }
+
+    /// A pending logout for a request that was captured, not made: named `danger` where it is public.
+    pub(crate) fn pending_logout_for_captured(&self, request_id: MessageId, now: UnixTime) -> PendingLogout {
+        self.pending_logout(request_id, RelayState::from_random([0; 16]), ReturnTo::default(), now)
     }
 
     /// Judges the answer to `pending`.
