@@ -540,8 +540,10 @@ fn metadata_hint(error: &MetadataError) -> Advice {
 #[rustfmt::skip]
 fn binding_hint(error: &BindingError) -> Advice {
     let (action, place) = match error {
-        BindingError::Missing(_) =>
+        BindingError::Missing("SAMLResponse") =>
             ("Make sure that Reply URL is the address of the assertion consumer service, and that no proxy drops the body of the POST.", BASIC),
+        BindingError::Missing("SAMLRequest") =>
+            ("Do nothing if somebody opened the address by hand; otherwise look for what drops the query or the body.", HERE),
         BindingError::TooLarge { .. } => ("Send fewer groups: choose *Groups assigned to the application* in the groups claim.", CLAIMS),
         BindingError::WrongBinding(_) => ("Have the identity provider send its responses by HTTP-POST.", BASIC),
         _ => ("Check what stands between browser and application: the form arrives changed.", HERE),
@@ -553,6 +555,8 @@ fn binding_hint(error: &BindingError) -> Advice {
 fn message_hint(error: &MessageError) -> Advice {
     let (action, place) = match error {
         MessageError::Encrypted { .. } => ("Look whether Entra encrypts for this application, which cannot decrypt.", ENCRYPTION),
+        MessageError::UnexpectedMessage(_, expected) if expected.starts_with("Logout") =>
+            ("Make sure that Logout Url is the address of the single logout service, and that nothing but logout messages goes there.", BASIC),
         MessageError::UnexpectedMessage { .. } =>
             ("Make sure that the identity provider sends Responses of SAML 2.0 to this address, and its logout messages elsewhere.", BASIC),
         _ => (EVIDENCE, HERE),
@@ -563,6 +567,8 @@ fn message_hint(error: &MessageError) -> Advice {
 #[rustfmt::skip]
 fn signature_hint(error: &DsigError) -> Advice {
     let (action, place) = match error {
+        DsigError::Missing(place) if ["Logout", "SAMLRe"].iter().any(|logout| place.as_ref().starts_with(logout)) =>
+            ("Have the identity provider sign its logout messages, as Entra ID does; if it does, look who else sends them.", HERE),
         DsigError::Missing { .. } => ("Set Signing Option to *Sign SAML assertion* or *Sign SAML response and assertion*.", CERTIFICATES),
         DsigError::Sha1 { .. } => ("Set Signing Algorithm to SHA-256.", CERTIFICATES),
         DsigError::UnknownKey { .. } =>

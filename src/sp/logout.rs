@@ -307,16 +307,19 @@ impl ServiceProvider {
         let relay = Some(relay_state.as_ref());
         let sent = Sent { kind: Kind::Request, destination, xml: &xml, relay_state: relay };
         let outgoing = super::send(binding, sent, signing, &[])?;
-        let pending = PendingLogout {
-            request_id,
-            relay_state,
-            agreement: self.agreement,
-            tenant: self.tenant.clone(),
-            return_to,
-            begun: now,
-            expires: now.plus(self.pending_for),
-        };
-        Ok(StartedLogout { outgoing, pending })
+        Ok(StartedLogout { outgoing, pending: self.pending_logout(request_id, relay_state, return_to, now) })
+    }
+
+    fn pending_logout(
+        &self, request_id: MessageId, relay_state: RelayState, return_to: ReturnTo, begun: UnixTime,
+    ) -> PendingLogout {
+        let (agreement, tenant, expires) = (self.agreement, self.tenant.clone(), begun.plus(self.pending_for));
+        PendingLogout { request_id, relay_state, agreement, tenant, return_to, begun, expires }
+    }
+
+    /// A pending logout for a request that was captured, not made: named `danger` where it is public.
+    pub(crate) fn pending_logout_for_captured(&self, request_id: MessageId, now: UnixTime) -> PendingLogout {
+        self.pending_logout(request_id, RelayState::from_random([0; 16]), ReturnTo::default(), now)
     }
 
     /// Judges the answer to `pending`.
@@ -380,7 +383,7 @@ impl ServiceProvider {
         let received = ReceivedLogoutRequest::from_signed(&signed)?;
         self.judge_head("LogoutRequest", &received.head)?;
         let begin = received.head.issue_instant;
-        let end = received.not_on_or_after.unwrap_or(begin.plus(THEIRS_FOR)).min(begin.plus(THEIRS_AT_MOST));
+        let end = received.not_on_or_after.unwrap_or_else(|| begin.plus(THEIRS_FOR)).min(begin.plus(THEIRS_AT_MOST));
         let validity = Validity { not_before: Some(begin), not_on_or_after: Some(end) };
         must_hold("logout request", self, validity, now)?;
         let issuer = self.idp.entity_id().clone();
@@ -469,7 +472,3 @@ fn report(verdict: Result<&MessageId, &Error>) {
 
 #[cfg(not(feature = "tracing"))]
 const fn report(_: Result<&MessageId, &Error>) {}
-
-#[cfg(test)]
-#[path = "../../tests/unit/logout.rs"]
-mod tests;

@@ -17,9 +17,11 @@
 //! # Ok::<(), entra_sso::Error>(())
 //! ```
 
+mod logout;
 mod request;
 mod response;
 
+pub use logout::{ReceivedLogout, TestLogout};
 pub use request::ReceivedRequest;
 pub use response::{TestKey, TestResponse, TestSigning};
 

@@ -1,1 +1,0 @@
-//! Single logout from the inside.
