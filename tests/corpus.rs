@@ -226,7 +226,7 @@ fn logout_message(line: &Line) -> Result<(LogoutMessage, String), Refusal> {
         let parts = ["SAMLRequest", "SAMLResponse", "RelayState", "SigAlg", "Signature"];
         let parts = parts.iter().filter_map(|name| Some(format!("{name}={}", escape(text(name)?))));
         let rebuilt = parts.collect::<Vec<_>>().join("&");
-        let query = text("query").or(text("originalQuery")).unwrap_or(&rebuilt);
+        let query = text("query").or_else(|| text("originalQuery")).unwrap_or(&rebuilt);
         let packed = query.split('&').find_map(|part| part.strip_prefix("SAMLRe")?.split_once('=')).unwrap().1;
         let packed = url::form_urlencoded::parse(format!("v={packed}").as_bytes()).next().unwrap().1.into_owned();
         let xml = STANDARD.decode(packed).map(|packed| inflated(&packed)).unwrap_or_default();

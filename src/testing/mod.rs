@@ -21,7 +21,7 @@ mod logout;
 mod request;
 mod response;
 
-pub use logout::{ReceivedLogout, TestLogout};
+pub use logout::{ReceivedLogout, TestLogout, redirect_query, sign_octets};
 pub use request::ReceivedRequest;
 pub use response::{TestKey, TestResponse, TestSigning};
 
