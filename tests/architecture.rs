@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
 /// A name that only one file may say, because it is the seam to somebody else's code.
 const SEAMS: &[(&str, &str)] = &[
     ("ring::", "crypto/ring.rs"),
+    ("aws_lc_rs::", "crypto/aws_lc.rs"),
     ("x509_parser", "crypto/certificate.rs"),
     ("flate2::", "encoding.rs"),
     ("base64::", "encoding.rs"),

@@ -17,9 +17,13 @@
 //! # Ok::<(), entra_sso::Error>(())
 //! ```
 
+#[cfg(feature = "encryption")]
+mod encryption;
 mod request;
 mod response;
 
+#[cfg(feature = "encryption")]
+pub use encryption::{TestEncryption, TestKeyPlace};
 pub use request::ReceivedRequest;
 pub use response::{TestKey, TestResponse, TestSigning};
 

@@ -1,0 +1,191 @@
+//! Encrypted assertions, names and attributes, as identity providers send them. What attackers send is in `attacks.rs`.
+
+use std::sync::Arc;
+
+use entra_sso::entra::claims;
+use entra_sso::sp::Service;
+use entra_sso::testing::{TestEncryption, TestIdp, TestKey, TestKeyPlace, TestResponse, TestSigning};
+use entra_sso::{
+    CertificateError, DecryptionKey, Error, Login, MemoryReplayCache, ReturnTo, ServiceProvider, SystemRandom, UnixTime,
+};
+
+const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+const XENC11: &str = "http://www.w3.org/2009/xmlenc11#";
+const SHA1: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
+const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
+
+fn sp() -> ServiceProvider {
+    sp_with(&[TestKey::ServiceProvider])
+}
+
+fn service(keys: &[TestKey]) -> Service {
+    keys.iter().fold(Service::new(), |service, key| {
+        service.with_decryption_key(key.decryption_key(), key.certificate()).expect("the certificate is the key's")
+    })
+}
+
+fn sp_with(keys: &[TestKey]) -> ServiceProvider {
+    let idp = TestIdp::new().identity_provider(NOW).expect("metadata");
+    ServiceProvider::at(&"https://app.example/saml".parse().expect("a URL"), idp).with_service(service(keys))
+}
+
+fn answered(sp: &ServiceProvider, change: impl FnOnce(TestResponse) -> TestResponse) -> Result<Login, Error> {
+    let started = sp.start_login(ReturnTo::default(), NOW, &SystemRandom::default())?;
+    let answer = TestIdp::new().answer(&started.outgoing, NOW).expect("a request");
+    sp.finish_login(started.pending, &change(answer).posted(), NOW, &MemoryReplayCache::default())
+}
+
+fn to_us() -> TestEncryption {
+    TestEncryption::new(TestKey::ServiceProvider)
+}
+
+fn content(name: &str) -> String {
+    let namespace = if name.ends_with("gcm") { XENC11 } else { XENC };
+    format!("{namespace}{name}")
+}
+
+fn is_ada(login: Result<Login, Error>, what: &str) {
+    let login = login.unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert_eq!(login.name_id().value, "ada@contoso.example", "{what}");
+    assert_eq!(login.attributes().single(claims::DISPLAY_NAME), Some("Ada Lovelace"), "{what}");
+}
+
+#[test]
+fn an_encrypted_assertion_signs_in_however_it_is_encrypted() {
+    let (oaep, oaep11) = (format!("{XENC}rsa-oaep-mgf1p"), format!("{XENC11}rsa-oaep"));
+    let (mask1, mask256) = (format!("{XENC11}mgf1sha1"), format!("{XENC11}mgf1sha256"));
+    let transports = [
+        (&oaep, None, None),
+        (&oaep, Some(SHA1), None),
+        (&oaep, Some(SHA1), Some(&mask1)),
+        (&oaep11, None, None),
+        (&oaep11, Some(SHA1), Some(&mask1)),
+        (&oaep11, Some(SHA256), Some(&mask256)),
+    ];
+    for cipher in ["aes128-gcm", "aes192-gcm", "aes256-gcm", "aes128-cbc", "aes192-cbc", "aes256-cbc"] {
+        for (uri, digest, mask) in transports {
+            for signing in [TestSigning::Assertion, TestSigning::Response, TestSigning::Both] {
+                for place in [TestKeyPlace::Inside, TestKeyPlace::Beside, TestKeyPlace::Retrieved] {
+                    let mask = mask.map(String::as_str);
+                    let how = to_us().content(&content(cipher)).key_transport(uri, digest, mask).place(place);
+                    let login = answered(&sp(), |answer| answer.signing(signing).encrypted(how));
+                    is_ada(login, &format!("{cipher} {uri} {digest:?} {mask:?} {signing:?} {place:?}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_and_an_attribute_may_be_encrypted_by_themselves() {
+    for signing in [TestSigning::Assertion, TestSigning::Response] {
+        for cipher in ["aes256-gcm", "aes256-cbc"] {
+            let how = to_us().content(&content(cipher));
+            let login = answered(&sp(), |answer| answer.signing(signing).encrypted_name_id(how.clone()));
+            is_ada(login, "a name");
+            let plain = format!(
+                "<Attribute Name=\"{}\"><AttributeValue>Ada Lovelace</AttributeValue></Attribute>",
+                claims::DISPLAY_NAME
+            );
+            let hidden = how.encrypt("EncryptedAttribute", &plain);
+            let login = answered(&sp(), |answer| answer.signing(signing).replace_before_signing(&plain, &hidden));
+            is_ada(login, "an attribute");
+        }
+    }
+}
+
+#[test]
+fn while_a_key_is_changed_both_decrypt_and_the_metadata_shows_the_newer() {
+    let sp = sp_with(&[TestKey::Other, TestKey::ServiceProvider]);
+    for key in [TestKey::Other, TestKey::ServiceProvider] {
+        is_ada(answered(&sp, |answer| answer.encrypted(TestEncryption::new(key))), "either key");
+    }
+    let metadata = sp.metadata().expect("metadata");
+    assert_eq!(metadata.matches("use=\"encryption\"").count(), 1);
+    let base64 =
+        |key: TestKey| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, key.certificate().der());
+    assert!(metadata.contains(&base64(TestKey::Other)) && !metadata.contains(&base64(TestKey::ServiceProvider)));
+    let methods: Vec<_> = metadata.split("<md:EncryptionMethod Algorithm=\"").skip(1).collect();
+    assert_eq!(methods.len(), 8, "{metadata}");
+    assert!(methods.first().is_some_and(|first| first.starts_with("http://www.w3.org/2009/xmlenc11#aes256-gcm")));
+}
+
+#[test]
+fn of_several_recipients_we_are_one() {
+    let to = |keys: &[TestKey]| to_us().recipients(keys);
+    let ours = TestKey::ServiceProvider;
+    for keys in [[ours, TestKey::Other], [TestKey::Other, ours]] {
+        for place in [TestKeyPlace::Inside, TestKeyPlace::Beside] {
+            is_ada(answered(&sp(), |answer| answer.encrypted(to(&keys).place(place))), "one of two");
+        }
+    }
+    let others = answered(&sp(), |answer| answer.encrypted(to(&[TestKey::Other; 2])));
+    assert_eq!(others.map(drop).map_err(|error| error.code()), Err("saml.decryption_failed"));
+}
+
+#[test]
+fn what_was_encrypted_has_the_namespaces_of_its_place() {
+    let declared = |signing| {
+        answered(&sp(), |answer| {
+            let xml = answer.clone().signing(TestSigning::Assertion).xml();
+            let start = xml.find("<Assertion").unwrap_or_default();
+            let assertion = xml.get(start..).and_then(|rest| rest.split_once("</samlp:Response>")).expect("one").0;
+            // As libxml2 cuts an element out: what an ancestor declares is not repeated.
+            let namespace = " xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\"";
+            let plain = assertion.replacen(namespace, "", 1);
+            answer.signing(signing).encrypted(to_us().plaintext(&plain))
+        })
+    };
+    is_ada(declared(TestSigning::Assertion), "from the place");
+    is_ada(declared(TestSigning::Both), "from what was signed");
+}
+
+#[test]
+fn without_a_key_what_is_encrypted_is_refused() {
+    let bare = sp_with(&[]);
+    let refused = |change: fn(TestResponse) -> TestResponse| answered(&bare, change).map(drop).map_err(|e| e.code());
+    assert_eq!(refused(|answer| answer.encrypted(to_us())), Err("saml.encrypted"));
+    assert_eq!(refused(|answer| answer.encrypted_name_id(to_us())), Err("saml.encrypted"));
+}
+
+#[test]
+fn a_connection_can_insist() {
+    let code = |sp: &ServiceProvider, change: fn(TestResponse) -> TestResponse| {
+        answered(sp, change).map_err(|error| error.code()).err()
+    };
+    let (strict, cautious) = (sp().requiring_encryption(), sp().refusing_unauthenticated_encryption());
+    assert_eq!(code(&strict, |answer| answer), Some("saml.encryption_required"));
+    assert_eq!(code(&strict, |answer| answer.encrypted_name_id(to_us())), Some("saml.encryption_required"));
+    assert_eq!(code(&strict, |answer| answer.encrypted(to_us())), None);
+    let cbc: fn(TestResponse) -> TestResponse = |answer| answer.encrypted(to_us().content(&content("aes256-cbc")));
+    assert_eq!(code(&sp(), cbc), None);
+    assert_eq!(code(&cautious, cbc), Some("saml.encryption_not_authenticated"));
+    assert_eq!(code(&cautious, |answer| answer.encrypted(to_us())), None);
+    let signed: fn(TestResponse) -> TestResponse =
+        |answer| answer.signing(TestSigning::Response).encrypted(to_us().content(&content("aes256-cbc")));
+    assert_eq!(code(&cautious, signed), None);
+}
+
+#[test]
+fn a_decryption_key_is_read_strictly_and_printed_never() {
+    let der = include_bytes!("../src/testing/sp.key.der");
+    let key = DecryptionKey::parse(der).expect("PKCS#8");
+    assert_eq!(format!("{key:?}"), "DecryptionKey([redacted])");
+    // PKCS#8 wraps PKCS#1 in 26 bytes.
+    let pkcs1 = der.get(26..).expect("a key");
+    let base64 = |der: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+    for (label, der) in [("PRIVATE KEY", der.as_slice()), ("RSA PRIVATE KEY", pkcs1)] {
+        let pem = format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64(der));
+        assert!(DecryptionKey::parse(pem.as_bytes()).is_ok(), "{label}");
+        assert!(DecryptionKey::parse(der).is_ok(), "{label}");
+    }
+    let short = der.get(..der.len() - 1).expect("a key");
+    for bad in [b"".as_slice(), b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----", short] {
+        assert!(matches!(DecryptionKey::parse(bad), Err(CertificateError::PrivateKey)));
+    }
+    let other = Service::new().with_decryption_key(key, TestKey::Other.certificate());
+    assert_eq!(other.map(drop).map_err(|error| error.code()), Err("config.key_mismatch"));
+    let service = Arc::new(service(&[TestKey::ServiceProvider]));
+    assert!(format!("{service:?}").contains("[redacted]"));
+}
