@@ -369,12 +369,14 @@ impl Error {
         Some(Hint { action, place })
     }
 
-    /// Whether newer metadata of the identity provider may help: its keys may have changed.
+    /// Whether newer metadata of the identity provider may help: its keys may have changed. That may be behind a failed
+    /// decryption, too, which does not say whether it was the signature inside.
     #[must_use]
     pub fn suggests_metadata_refresh(&self) -> bool {
         matches!(
             &*self.kind,
             ErrorKind::Signature(DsigError::UnknownKey { .. } | DsigError::CertificateNotValid { .. })
+                | ErrorKind::Message(MessageError::DecryptionFailed)
         )
     }
 
@@ -547,7 +549,7 @@ fn message_hint(error: &MessageError) -> Advice {
         MessageError::EncryptionAlgorithm(..) =>
             ("Have the identity provider encrypt with AES-GCM (or CBC) and RSA-OAEP, as our metadata says.", ENCRYPTION),
         MessageError::DecryptionFailed =>
-            ("Compare the thumbprint of the active certificate with those of our decryption keys; if one of them is the same, keep the message as evidence of an attack.", ENCRYPTION),
+            ("Compare the thumbprint of the active certificate with those of our decryption keys; if it is one of them, fetch the metadata again, because the key that signs inside may be new, and keep the message as evidence.", ENCRYPTION),
         MessageError::UnexpectedMessage { .. } =>
             ("Make sure that the identity provider sends Responses of SAML 2.0 to this address, and its logout messages elsewhere.", BASIC),
         _ => (EVIDENCE, HERE),
