@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use entra_sso::sp::Unsolicited;
+use entra_sso::sp::{Service, Unsolicited};
 use entra_sso::{
-    Certificate, EndpointUrl, EntityId, Error, IdentityProvider, Login, MemoryReplayCache, MessageId, MetadataTrust,
-    PostedResponse, ReturnTo, ServiceProvider, UnixTime, danger,
+    Certificate, DecryptionKey, EndpointUrl, EntityId, Error, IdentityProvider, Login, MemoryReplayCache, MessageId,
+    MetadataTrust, PostedResponse, ReturnTo, ServiceProvider, UnixTime, danger,
 };
 use serde_json::Value;
 
@@ -144,6 +144,13 @@ fn service_provider(line: &Line, mode: Mode) -> Result<ServiceProvider, Refusal>
     let mut sp = ServiceProvider::new(name.parse().map_err(refusal)?, endpoint(line), idp);
     if let Some(skew) = line.value.get("clock_skew_s").and_then(Value::as_u64) {
         sp = sp.with_clock_skew(Duration::from_secs(skew));
+    }
+    // A few of these keys are too short for us: then what they open stays closed.
+    if let Some(key) = line.read("sp_key_file").and_then(|pem| DecryptionKey::parse(&pem).ok()) {
+        sp = sp.with_service(Service::new().with_unpublished_decryption_key(key));
+    }
+    if line.class() == "cbc-policy" {
+        sp = sp.refusing_unauthenticated_encryption();
     }
     if line.flag("allow_unsolicited") != Some(false) {
         let replay_cache = Arc::new(MemoryReplayCache::default());

@@ -56,8 +56,14 @@ impl Service {
     pub fn with_decryption_key(mut self, key: DecryptionKey, certificate: Certificate) -> Result<Self, Error> {
         must_belong(&certificate, key.public_key())?;
         self.published.decrypted_with.get_or_insert(certificate);
+        Ok(self.with_unpublished_decryption_key(key))
+    }
+
+    /// A key of ours for decryption that the metadata does not show.
+    #[cfg(feature = "encryption")]
+    pub fn with_unpublished_decryption_key(mut self, key: DecryptionKey) -> Self {
         self.decryption.push(Arc::new(key));
-        Ok(self)
+        self
     }
 
     builders! {
