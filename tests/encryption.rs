@@ -1,12 +1,16 @@
 //! Encrypted assertions, names and attributes, as identity providers send them. What attackers send is in `attacks.rs`.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use entra_sso::entra::claims;
 use entra_sso::sp::Service;
+use entra_sso::tenants::{Settings, Trust};
 use entra_sso::testing::{TestEncryption, TestIdp, TestKey, TestKeyPlace, TestResponse, TestSigning};
 use entra_sso::{
-    CertificateError, DecryptionKey, Error, Login, MemoryReplayCache, ReturnTo, ServiceProvider, SystemRandom, UnixTime,
+    AuthnRequest, CertificateError, DecryptionKey, Error, Login, MemoryReplayCache, PostedResponse, ReturnTo,
+    ServiceProvider, SystemRandom, TenantId, Tenants, UnixTime, danger,
 };
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -188,4 +192,84 @@ fn a_decryption_key_is_read_strictly_and_printed_never() {
     assert_eq!(other.map(drop).map_err(|error| error.code()), Err("config.key_mismatch"));
     let service = Arc::new(service(&[TestKey::ServiceProvider]));
     assert!(format!("{service:?}").contains("[redacted]"));
+}
+
+#[test]
+fn what_a_connection_insists_on_is_a_setting() {
+    let code = |change: fn(&mut Settings), how: Option<TestEncryption>| {
+        let base = "https://app.example/saml".parse().expect("a URL");
+        let cache = Arc::new(MemoryReplayCache::default());
+        let tenants = Tenants::at(&base, cache).with_service(service(&[TestKey::ServiceProvider]));
+        let id: TenantId = "contoso".parse().expect("an ID");
+        let trust = Trust::MetadataXml { xml: TestIdp::new().metadata(), entity_id: None };
+        let mut settings = Settings::new(id.clone(), trust);
+        change(&mut settings);
+        tenants.put(settings, NOW).expect("good settings");
+        let started =
+            tenants.start_login(&id, &AuthnRequest::new(), ReturnTo::default(), NOW, &SystemRandom::default());
+        let started = started.expect("a login");
+        let answer = TestIdp::new().answer(&started.outgoing, NOW).expect("a request");
+        let answer = how.into_iter().fold(answer, TestResponse::encrypted);
+        tenants.finish_login(started.pending, &answer.posted(), NOW).map_err(|error| error.code()).err()
+    };
+    let cbc = || Some(to_us().content(&content("aes256-cbc")));
+    assert_eq!(code(|_| {}, None), None);
+    assert_eq!(code(|_| {}, cbc()), None);
+    assert_eq!(code(|settings| settings.require_encryption = true, None), Some("saml.encryption_required"));
+    assert_eq!(code(|settings| settings.require_encryption = true, cbc()), None);
+    let cautious: fn(&mut Settings) = |settings| settings.refuse_unauthenticated_encryption = true;
+    assert_eq!(code(cautious, cbc()), Some("saml.encryption_not_authenticated"));
+    assert_eq!(code(cautious, Some(to_us())), None);
+    let json = r#"{"id":"a","trust":{"metadata_url":{"url":"https://idp.example/m"}},"require_encryption":true}"#;
+    let read: Settings = serde_json::from_str(json).expect("settings");
+    assert!(read.require_encryption && !read.refuse_unauthenticated_encryption);
+}
+
+// ---- xmlsec1.sh ----
+
+fn folder() -> PathBuf {
+    PathBuf::from(std::env::var_os("XMLSEC1_FOLDER").expect("called by xmlsec1.sh"))
+}
+
+#[test]
+#[ignore = "called by xmlsec1.sh"]
+fn what_xmlsec1_encrypts() {
+    let sp = sp();
+    let started = sp.start_login(ReturnTo::default(), NOW, &SystemRandom::default()).expect("a login");
+    let answer = TestIdp::new().answer(&started.outgoing, NOW).expect("a request");
+    let xml = answer.in_response_to(Some("_request")).xml();
+    let namespace = " xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\"";
+    // The assertion has its namespace from around it.
+    let (before, assertion) = xml.split_once("<Assertion ").expect("an assertion");
+    let assertion =
+        assertion.replacen(namespace, "", 1).replacen("</Assertion>", "</Assertion></EncryptedAssertion>", 1);
+    let plain = format!("{before}<EncryptedAssertion{namespace}><Assertion {assertion}");
+    fs::write(folder().join("plain.xml"), plain).expect("a file");
+    let base64 = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        TestKey::ServiceProvider.certificate().der(),
+    );
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n");
+    fs::write(folder().join("sp.pem"), pem).expect("a file");
+}
+
+#[test]
+#[ignore = "called by xmlsec1.sh"]
+fn what_xmlsec1_has_encrypted() {
+    let (mut sign_in, mut refused) = (0, 0);
+    for number in 0.. {
+        let Ok(xml) = fs::read(folder().join(format!("{number}.answer"))) else { break };
+        let expected = fs::read_to_string(folder().join(format!("{number}.expected"))).expect("a verdict");
+        let field = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &xml);
+        let posted = PostedResponse::from_fields(&field, None).expect("a message");
+        let pending = danger::captured_login(&sp(), "_request", NOW);
+        let login = sp().finish_login(pending, &posted, NOW, &MemoryReplayCache::default());
+        let code = login.as_ref().map_or_else(|error| error.code(), |_| "-");
+        assert_eq!(code, expected, "{number}: {}", String::from_utf8_lossy(&xml));
+        match login {
+            Ok(_) => (is_ada(login, "xmlsec1"), sign_in += 1).1,
+            Err(_) => refused += 1,
+        }
+    }
+    println!("\nxmlsec1: {sign_in} sign in, {refused} are refused");
 }
