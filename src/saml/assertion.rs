@@ -137,7 +137,7 @@ fn read_subject(element: Element<'_>, ours: &Decryption<'_>) -> Result<Subject, 
     let name_id = read_identifier(&mut parts, ours)?;
     let mut confirmations = Vec::with_capacity(1);
     while let Some(confirmation) = parts.optional(SAML, "SubjectConfirmation") {
-        confirmations.push(read_confirmation(confirmation)?);
+        confirmations.push(read_confirmation(confirmation, ours)?);
     }
     parts.end()?;
     Ok((name_id, confirmations))
@@ -160,13 +160,10 @@ fn read_name_id(element: Element<'_>) -> Result<NameId, XmlError> {
 
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 
-fn read_confirmation(element: Element<'_>) -> Result<SubjectConfirmation, MessageError> {
+fn read_confirmation(element: Element<'_>, ours: &Decryption<'_>) -> Result<SubjectConfirmation, MessageError> {
     let is_bearer = element.required("Method")? == BEARER;
     let mut parts = element.children()?;
-    // Who may confirm: whoever bears it, in the one method that counts.
-    if parts.optional(SAML, "NameID").is_none() {
-        parts.optional(SAML, "EncryptedID");
-    }
+    read_identifier(&mut parts, ours)?; // who may confirm: for a bearer, whoever bears it
     let data = parts.optional(SAML, "SubjectConfirmationData");
     parts.end()?;
     Ok(SubjectConfirmation {

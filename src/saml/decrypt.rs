@@ -94,10 +94,10 @@ impl<'d> Encrypted<'d> {
         let key_info = parts.optional(DS, "KeyInfo");
         let content = cipher_value(parts.one(XENC, "CipherData")?, Limits::MESSAGE.bytes)?;
         parts.end()?;
-        method.children()?.end()?;
         let uri = method.required("Algorithm")?;
         let cipher = Cipher::ALL.iter().find(|(_, known)| *known == uri).map(|(cipher, _)| *cipher);
         let cipher = cipher.ok_or_else(|| not_allowed("content encryption", uri))?;
+        method.children()?.end()?;
 
         for found in key_info.into_iter().flat_map(Element::elements) {
             let names_sibling = |id: &str| keys.iter().any(|key| key.attribute("Id") == Some(id) && !id.is_empty());
