@@ -73,6 +73,7 @@
 //! # Features
 //! | Feature | What it adds |
 //! | --- | --- |
+//! | `encryption` | [`DecryptionKey`]: encrypted assertions, names and attributes, by aws-lc-rs, which needs a C compiler |
 //! | `fetch` | [`fetch::Fetcher`]: fetches metadata over TLS, by ureq with rustls on ring |
 //! | `http` | [`http::HttpRequest`] for `http::Request`, and [`http::HttpResponse`] into `http::Response` |
 //! | `redis` | `redis::RedisReplayCache`: what was used, for an application that runs as several processes |
@@ -131,6 +132,8 @@ pub mod tenants;
 pub mod testing;
 
 // The paved path. Everything else keeps its one name, in the module that defines it.
+#[cfg(feature = "encryption")]
+pub use crate::crypto::DecryptionKey;
 pub use crate::crypto::{Certificate, CertificateError, Fingerprint, SecureRandom, SigningKey, SystemRandom};
 pub use crate::encoding::Quoted;
 pub use crate::error::{Error, ErrorKind, Hint, Rejection};

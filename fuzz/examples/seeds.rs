@@ -47,6 +47,14 @@ fn main() -> std::io::Result<()> {
         save("c14n", format!("answer-{number}"), format!("\0{answer}").as_bytes())?;
         let script: Vec<u8> = (0..24).map(|at| u8::try_from(at * 37 % 251 + number).unwrap_or(0)).collect();
         save("signed_document", format!("script-{number}"), &script)?;
+        for kind in 0..4 {
+            save(
+                "decrypt",
+                format!("script-{number}-{kind}"),
+                &[&[kind, u8::try_from(number).unwrap_or(0)], &script[..]].concat(),
+            )?;
+        }
+        save("decrypt", format!("assertion-{number}"), &[&[1, 0], answer.as_bytes()].concat())?;
     }
     for (number, document) in DOCUMENTS.iter().enumerate() {
         save("xml", format!("document-{number}"), document.as_bytes())?;
