@@ -7,7 +7,8 @@ use std::hint::black_box;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use entra_sso::testing::{TestIdp, TestKey, TestResponse, TestSigning};
+use entra_sso::sp::Service;
+use entra_sso::testing::{TestEncryption, TestIdp, TestKey, TestResponse, TestSigning};
 use support::{Floor, NOW, judge, medians, micros, request, sp};
 
 /// `cargo bench` measures; with `--test` each case runs once, to see that it works; with `--profile CASE` that case runs
@@ -16,12 +17,16 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let once = arguments.iter().any(|argument| argument == "--test");
     let profiled = arguments.iter().skip_while(|argument| *argument != "--profile").nth(1);
-    let sp = sp();
+    let service = Service::new().with_unpublished_decryption_key(TestKey::ServiceProvider.decryption_key());
+    let sp = sp().with_service(service);
     for (name, groups, change) in cases() {
         let idp = TestIdp::new().with_groups(groups);
         let answer = change(idp.respond(&request(&sp), NOW));
         let form = answer.form();
-        let floor = Floor::of(&answer.xml());
+        let floor = match name.starts_with("encrypted") {
+            true => Floor::of(&idp.respond(&request(&sp), NOW).xml()).encrypted_as(&answer.xml()),
+            false => Floor::of(&answer.xml()),
+        };
         let judge = || judge(&sp, &form);
         if let Some(profiled) = profiled {
             if profiled == name {
@@ -74,6 +79,11 @@ fn cases() -> Vec<(&'static str, usize, Change)> {
         ("entra", 0, |answer| answer),
         ("groups150", 150, |answer| answer),
         ("both", 0, |answer| answer.signing(TestSigning::Both)),
+        ("encrypted_gcm", 0, |answer| answer.encrypted(TestEncryption::new(TestKey::ServiceProvider))),
+        ("encrypted_cbc", 0, |answer| {
+            let how = TestEncryption::new(TestKey::ServiceProvider);
+            answer.encrypted(how.content("http://www.w3.org/2001/04/xmlenc#aes256-cbc"))
+        }),
         ("refused_expired", 0, |answer| answer.conditions(None, Some(NOW.minus(Duration::from_secs(600))))),
         ("refused_wrong_key", 0, |answer| answer.key(TestKey::Other)),
         ("refused_unsigned", 0, |answer| answer.signing(TestSigning::Neither)),

@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use entra_sso::entra::Groups;
 use entra_sso::saml::{Binding, BindingError, Extent, LogoutMessage};
-use entra_sso::sp::{LogoutRequest, Unsolicited};
+use entra_sso::sp::{LogoutRequest, Service, Unsolicited};
 use entra_sso::{
-    Certificate, Error, IdentityProvider, Login, MemoryReplayCache, MetadataTrust, PostedResponse, Rejection,
-    ServiceProvider, UnixTime, danger,
+    Certificate, DecryptionKey, Error, IdentityProvider, Login, MemoryReplayCache, MetadataTrust, PostedResponse,
+    Rejection, ServiceProvider, UnixTime, danger,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -48,6 +48,7 @@ struct Case {
     allow_unsolicited: Option<bool>,
     now: Option<String>,
     clock_skew_s: Option<u64>,
+    sp_key_file: Option<String>,
     allow_sha1: Option<bool>,
     allow_expired_certificate: Option<bool>,
 }
@@ -222,6 +223,9 @@ fn service_provider(case: &Case, now: UnixTime) -> Result<ServiceProvider, Probl
     let mut sp = ServiceProvider::new(entity_id, acs, idp);
     sp = slo.into_iter().fold(sp, ServiceProvider::with_single_logout_service);
     sp = case.audiences.iter().flatten().fold(sp, ServiceProvider::with_audience);
+    if let Some(file) = &case.sp_key_file {
+        sp = sp.with_service(Service::new().with_unpublished_decryption_key(DecryptionKey::parse(&read(file)?)?));
+    }
     if let Some(seconds) = case.clock_skew_s {
         sp = danger::with_clock_skew(sp, Duration::from_secs(seconds));
     }

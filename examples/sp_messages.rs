@@ -84,7 +84,7 @@ fn service_provider(arguments: &Arguments) -> Result<ServiceProvider, Box<dyn Er
         let page = "https://www.example.org/?a=1&b=2".parse()?;
         service = service
             .publishing_signing_certificate(TestKey::Other.certificate())
-            .publishing_encryption_certificate(TestKey::ServiceProvider.certificate())
+            .with_decryption_key(TestKey::ServiceProvider.decryption_key(), TestKey::ServiceProvider.certificate())?
             .publishing_encryption_certificate(TestKey::Other.certificate())
             .with_name_id_format(PERSISTENT)
             .with_name_id_format(EMAIL)

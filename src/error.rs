@@ -87,8 +87,8 @@ pub enum ConfigurationError {
     /// Requests or metadata are to be signed, but there is no key.
     #[error("requests, logout messages or metadata are to be signed, but no signing key is configured")]
     NoSigningKey,
-    /// The certificate with this SHA-256 thumbprint has another key than the signing key.
-    #[error("the certificate {0} does not belong to the signing key")]
+    /// The certificate with this SHA-256 thumbprint has another key than the private key that it came with.
+    #[error("the certificate {0} does not belong to the private key that it is configured with")]
     KeyMismatch(Box<str>),
     /// An authentication context is asked for, but no class is named.
     #[error("an authentication context is asked for, but no class is named (RequestedAuthnContext)")]
@@ -234,6 +234,12 @@ pub enum Rejection {
     /// second are not taken.
     #[error("nobody asked for this answer, and its assertion is good until {0}; until {1} is allowed")]
     LivesTooLong(UnixTime, UnixTime),
+    /// It is not encrypted, and this connection takes none that is not.
+    #[error("the assertion is not encrypted, and this connection takes only encrypted ones")]
+    EncryptionRequired,
+    /// It is encrypted with CBC in a response that is not signed, and this connection does not take that.
+    #[error("the assertion is encrypted with CBC, which proves nothing, in a response that is not signed")]
+    EncryptionNotAuthenticated,
     /// Nobody asked, and answers without a question are not taken.
     #[error("nobody asked for this answer, and unsolicited answers are not allowed")]
     Unsolicited,
@@ -378,12 +384,14 @@ impl Error {
         Some(Hint { action, place })
     }
 
-    /// Whether newer metadata of the identity provider may help: its keys may have changed.
+    /// Whether newer metadata of the identity provider may help: its keys may have changed. That may be behind a failed
+    /// decryption, too, which does not say whether it was the signature inside.
     #[must_use]
     pub fn suggests_metadata_refresh(&self) -> bool {
         matches!(
             &*self.kind,
             ErrorKind::Signature(DsigError::UnknownKey { .. } | DsigError::CertificateNotValid { .. })
+                | ErrorKind::Message(MessageError::DecryptionFailed)
         )
     }
 
@@ -492,7 +500,7 @@ fn configuration(error: &ConfigurationError) -> Row {
         C::NoSuchBinding => ("config.no_such_binding", "Choose a binding that the identity provider's metadata offers.", HERE),
         C::NoLogoutEndpoint => ("config.no_logout_endpoint", "Ask the identity provider's administrator for metadata with a SingleLogoutService, or sign people out of this application only.", HERE),
         C::NoSigningKey => ("config.no_signing_key", "Configure a signing key, or sign neither requests nor metadata.", HERE),
-        C::KeyMismatch(_) => ("config.key_mismatch", "Configure the certificate that was made for the signing key.", HERE),
+        C::KeyMismatch(_) => ("config.key_mismatch", "Configure the certificate that was made for the private key.", HERE),
         C::NoContextClass => ("config.no_context_class", "Name at least one class, or ask for no authentication context.", HERE),
         C::StateTooLarge(..) => ("config.state_too_large", "Shorten the return path or the list of authentication contexts.", HERE),
     }
@@ -554,7 +562,12 @@ fn binding_hint(error: &BindingError) -> Advice {
 #[rustfmt::skip]
 fn message_hint(error: &MessageError) -> Advice {
     let (action, place) = match error {
-        MessageError::Encrypted { .. } => ("Look whether Entra encrypts for this application, which cannot decrypt.", ENCRYPTION),
+        MessageError::Encrypted { .. } =>
+            ("Look whether Entra encrypts for this application, and configure the decryption key (feature `encryption`) if it is to.", ENCRYPTION),
+        MessageError::EncryptionAlgorithm(..) =>
+            ("Have the identity provider encrypt with AES-GCM (or CBC) and RSA-OAEP, as our metadata says.", ENCRYPTION),
+        MessageError::DecryptionFailed =>
+            ("Compare the thumbprint of the active certificate with those of our decryption keys; if it is one of them, fetch the metadata again, because the key that signs inside may be new, and keep the message as evidence.", ENCRYPTION),
         MessageError::UnexpectedMessage(_, expected) if expected.starts_with("Logout") =>
             ("Make sure that Logout Url is the address of the single logout service, and that nothing but logout messages goes there.", BASIC),
         MessageError::UnexpectedMessage { .. } =>
@@ -631,6 +644,8 @@ fn rejection(error: &Rejection) -> Row {
         R::ReplayCacheFull => ("saml.replay_cache_full", "Give the replay cache more room.", HERE),
         R::ReplayCacheUnavailable => ("saml.replay_cache_unavailable", "Check the connection to the store behind the replay cache, and the clock of this server.", HERE),
         R::LivesTooLong(..) => ("saml.lives_too_long", "Have the identity provider make assertions that end within a day, as Entra ID's end within an hour.", HERE),
+        R::EncryptionRequired => ("saml.encryption_required", "Import our encryption certificate and activate it.", ENCRYPTION),
+        R::EncryptionNotAuthenticated => ("saml.encryption_not_authenticated", "Set Signing Option to *Sign SAML response and assertion*, or have the identity provider encrypt with AES-GCM.", CERTIFICATES),
         R::Unsolicited => ("saml.unsolicited", START_HERE, BASIC),
     }
 }

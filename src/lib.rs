@@ -19,10 +19,10 @@
 //! time and randomness come in as arguments; only [`http::Routes::handle`] and [`UnixTime::now`] read the clock. What waits (a database, a download of metadata) is
 //! yours, between two calls. It does not decide who may do what:
 //! [`mapping`] says what your own record should hold, [`directory`] finds and writes it, and the rest is your program's.
-//! Logout and encrypted assertions are not there yet.
+//! What your sessions are, and which of them end when somebody [signs out](manual::logout), is yours too.
 //!
 //! # Getting started
-//! In the Entra admin center, follow the [manual](manual::portal). In your program, three routes under one path;
+//! In the Entra admin center, follow the [manual](manual::portal). In your program, five routes under one path;
 //! [`http::HttpRequest`] is five methods for a framework without the types of the `http` crate, and [`ServiceProvider`]
 //! has each step by itself.
 //! ```
@@ -73,6 +73,7 @@
 //! # Features
 //! | Feature | What it adds |
 //! | --- | --- |
+//! | `encryption` | [`DecryptionKey`]: encrypted assertions, names and attributes, by aws-lc-rs, which needs a C compiler |
 //! | `fetch` | [`fetch::Fetcher`]: fetches metadata over TLS, by ureq with rustls on ring |
 //! | `http` | [`http::HttpRequest`] for `http::Request`, and [`http::HttpResponse`] into `http::Response` |
 //! | `redis` | `redis::RedisReplayCache`: what was used, for an application that runs as several processes |
@@ -131,6 +132,8 @@ pub mod tenants;
 pub mod testing;
 
 // The paved path. Everything else keeps its one name, in the module that defines it.
+#[cfg(feature = "encryption")]
+pub use crate::crypto::DecryptionKey;
 pub use crate::crypto::{Certificate, CertificateError, Fingerprint, SecureRandom, SigningKey, SystemRandom};
 pub use crate::encoding::Quoted;
 pub use crate::error::{Error, ErrorKind, Hint, Rejection};

@@ -5,6 +5,7 @@
 //! forgery that fails for another reason than the one meant would prove nothing.
 #![expect(clippy::string_slice, clippy::indexing_slicing, reason = "texts of a known shape")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use entra_sso::http::{HttpRequest, HttpResponse, Outcome, Routes};
 use entra_sso::saml::{Binding, Comparison};
-use entra_sso::sp::{ClaimError, CookieKey, Unsolicited};
-use entra_sso::testing::{ADA, ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse, TestSigning};
+use entra_sso::sp::{ClaimError, CookieKey, Service, Unsolicited};
+use entra_sso::testing::{
+    ADA, ReceivedRequest, TENANT, TestEncryption, TestIdp, TestKey, TestKeyPlace, TestResponse, TestSigning,
+};
 use entra_sso::{
     AuthnRequest, Certificate, EndpointUrl, IdentityProvider, MemoryReplayCache, MetadataTrust, PendingLogin,
     PostedResponse, RelayState, ReplayCache, ReturnTo, ServiceProvider, SystemRandom, UnixTime, entra,
@@ -1408,6 +1411,515 @@ fn base64_is_strict() {
     }
 }
 
+// ---- E: encryption ----
+
+/// One that decrypts.
+fn decrypting() -> ServiceProvider {
+    let key = TestKey::ServiceProvider;
+    let service = Service::new().with_decryption_key(key.decryption_key(), key.certificate()).expect("one pair");
+    sp().with_service(service)
+}
+
+fn to_us() -> TestEncryption {
+    TestEncryption::new(TestKey::ServiceProvider)
+}
+
+fn by_cbc() -> TestEncryption {
+    to_us().content("http://www.w3.org/2001/04/xmlenc#aes256-cbc")
+}
+
+/// As `answered`, by one who decrypts.
+fn decrypted(change: impl FnOnce(TestResponse) -> TestResponse) -> Verdict {
+    decrypted_as(|answer| change(answer).xml())
+}
+
+fn decrypted_as(message: impl FnOnce(TestResponse) -> String) -> Verdict {
+    let sp = decrypting();
+    let (pending, answer) = start(&sp);
+    judge(&sp, pending, message(answer).as_bytes())
+}
+
+/// What is decrypted to `plaintext`, which is made of a genuine answer, in a response that is signed or not.
+fn opened(how: TestEncryption, signing: TestSigning, plaintext: impl FnOnce(&Parts) -> String) -> Verdict {
+    decrypted(|answer| {
+        let parts = Parts::of(&answer.xml());
+        answer.signing(signing).encrypted(how.plaintext(&plaintext(&parts)))
+    })
+}
+
+type Changing = fn(TestResponse) -> TestResponse;
+
+const FAILED: Verdict = Err("saml.decryption_failed");
+
+/// E1: CVE-2024-4985, CVE-2024-9487, CVE-2026-41005, CVE-2026-18108.
+#[test]
+fn an_encrypted_assertion_that_nobody_signed_is_refused() {
+    assert_eq!(decrypted(|answer| answer.encrypted(to_us())), ada());
+    let unsigned: Verdict = Err("saml.signature_missing");
+    assert_eq!(decrypted(|answer| answer.signing(TestSigning::Neither).encrypted(to_us())), unsigned);
+    assert_eq!(opened(to_us(), TestSigning::Neither, |parts| parts.evil.clone()), unsigned);
+    assert_eq!(opened(by_cbc(), TestSigning::Neither, |parts| parts.evil.clone()), FAILED);
+    // In the place of the one that was signed with its response.
+    let swapped = |signing| {
+        decrypted_as(|answer| {
+            let parts = Parts::of(&answer.clone().signing(signing).xml());
+            parts.xml.replace(&parts.assertion, &to_us().encrypt("EncryptedAssertion", &parts.evil))
+        })
+    };
+    assert_eq!(swapped(TestSigning::Assertion), unsigned);
+    assert_eq!(swapped(TestSigning::Response), Err("saml.digest_mismatch"));
+    // The signature of the true one, around the false one.
+    let wearing = opened(to_us(), TestSigning::Neither, |parts| parts.evil_with(&parts.signature));
+    assert_eq!(wearing, Err("saml.reference_invalid"));
+}
+
+/// E1: one good signature does not cover for a bad one.
+#[test]
+fn every_signature_in_and_around_an_encrypted_assertion_must_be_good() {
+    for how in [to_us(), by_cbc()] {
+        let changed = opened(how.clone(), TestSigning::Response, |p| p.assertion.replace(ADAS_NAME, EVES_NAME));
+        assert_eq!(changed, Err("saml.digest_mismatch"), "inside");
+        let stranger = decrypted(|answer| answer.signing(TestSigning::Both).key(TestKey::Other).encrypted(how.clone()));
+        assert_eq!(stranger, Err("saml.unknown_signing_key"), "both");
+        let around = decrypted(|answer| {
+            let (from, to) = ("<samlp:Status>", "<samlp:Status> ");
+            answer.signing(TestSigning::Both).encrypted(how.clone()).replace_after_signing(from, to)
+        });
+        assert_eq!(around, Err("saml.digest_mismatch"), "around");
+    }
+    assert_eq!(decrypted(|a| a.key(TestKey::Other).encrypted(to_us())), Err("saml.unknown_signing_key"));
+    assert_eq!(opened(to_us(), TestSigning::Response, |parts| parts.bare.clone()), ada());
+}
+
+/// E2: CVE-2026-2092: one is verified, the other is read.
+#[test]
+fn an_encrypted_assertion_beside_a_signed_one_is_refused() {
+    for signing in SIGNED {
+        let cases: [(&str, Hide); 5] = [
+            ("saml.assertion_count", |p, evil, good| p.xml.replace(good, &[evil, good].concat())),
+            ("saml.assertion_count", |p, evil, good| p.xml.replace(good, &[good, evil].concat())),
+            ("saml.assertion_misplaced", |p, evil, good| {
+                let hidden = format!("<samlp:Extensions>{good}</samlp:Extensions><samlp:Status>");
+                p.xml.replace(good, evil).replacen("<samlp:Status>", &hidden, 1)
+            }),
+            ("saml.assertion_misplaced", |p, evil, good| p.xml.replace(good, &inside(evil, good))),
+            ("saml.assertion_misplaced", |p, evil, good| p.xml.replace(good, &inside(good, evil))),
+        ];
+        for (number, (code, hide)) in cases.into_iter().enumerate() {
+            let verdict = decrypted_as(|answer| {
+                let parts = Parts::of(&answer.signing(signing).xml());
+                hide(&parts, &to_us().encrypt("EncryptedAssertion", &parts.evil), &parts.assertion)
+            });
+            assert_eq!(verdict, Err(code), "{signing:?} {number}");
+        }
+    }
+    let two = decrypted_as(|answer| {
+        let xml = answer.encrypted(to_us()).xml();
+        let one = between(&xml, "<EncryptedAssertion ", "</EncryptedAssertion>");
+        xml.replace(&one, &one.repeat(2).replacen("_key0", "_key1", 1))
+    });
+    assert_eq!(two, Err("saml.assertion_count"));
+}
+
+/// E2: an ID of the message and the same one inside: two readers find two elements.
+#[test]
+fn what_was_decrypted_repeats_no_id_of_the_message() {
+    let doubled = |how: TestEncryption| {
+        decrypted(|answer| answer.id("1").encrypted(how).replace_after_signing("ID=\"_r1\"", "ID=\"_a1\""))
+    };
+    assert_eq!(doubled(to_us()), Err("saml.duplicate_id"));
+    assert_eq!(doubled(by_cbc()), FAILED);
+    let key = decrypted(|answer| answer.id("1").encrypted(to_us()).replace_after_signing("\"_key0\"", "\"_a1\""));
+    assert_eq!(key, Err("saml.duplicate_id"));
+    let hidden =
+        opened(to_us(), TestSigning::Neither, |p| inside(&p.assertion, &format!("<Advice>{}</Advice>", p.evil)));
+    assert_eq!(hidden, Err("saml.assertion_misplaced"));
+}
+
+/// What is changed in a ciphertext, each by itself.
+fn corruptions() -> Vec<(&'static str, TestEncryption)> {
+    let mut all = Vec::new();
+    for (mode, how) in [("GCM", to_us()), ("CBC", by_cbc())] {
+        all.extend([
+            (mode, how.clone().recipients(&[TestKey::Other])),
+            (mode, how.clone().changing_key(|key| key.iter().map(|byte| !byte).collect())),
+            (mode, how.clone().changing_key(|key| vec![0; key.len()])),
+            (mode, how.clone().changing_key(|key| key[1..].to_vec())),
+            (mode, how.clone().changing_key(|_| Vec::new())),
+            (mode, how.clone().changing_content(|_| Vec::new())),
+            (mode, how.clone().changing_content(|bytes| bytes[..16].to_vec())),
+            (mode, how.clone().changing_content(|bytes| bytes[..bytes.len() - 1].to_vec())),
+            (mode, how.clone().changing_content(|bytes| bytes[..bytes.len() - 16].to_vec())),
+            (mode, how.clone().changing_content(|bytes| [bytes, vec![0; 16]].concat())),
+            (mode, how.clone().changing_content(|bytes| bytes.iter().map(|byte| byte ^ 1).collect())),
+            (mode, how.clone().plaintext("")),
+            (mode, how.clone().plaintext("<a/>")),
+            (mode, how.clone().plaintext("no XML")),
+            (mode, how.clone().changing_plaintext(|bytes| bytes.iter().map(|byte| byte | 0x80).collect())),
+        ]);
+    }
+    // Padding of every length that is none, and the largest that is one, which cuts off too much.
+    let paddings: [fn(Vec<u8>) -> Vec<u8>; 5] = [
+        |bytes| ending_in(bytes, 0),
+        |bytes| ending_in(bytes, 17),
+        |bytes| ending_in(bytes, 255),
+        |bytes| ending_in(bytes, b'>'),
+        |bytes| ending_in(bytes[..bytes.len() - 16].to_vec(), 16),
+    ];
+    all.extend(paddings.map(|change| ("padding", by_cbc().changing_plaintext(change))));
+    all
+}
+
+fn ending_in(mut bytes: Vec<u8>, last: u8) -> Vec<u8> {
+    bytes.pop();
+    bytes.push(last);
+    bytes
+}
+
+/// E3: Jager and Somorovsky 2011: which of the errors it was tells a bit of the plaintext.
+#[test]
+fn whatever_is_wrong_with_a_ciphertext_the_error_is_one() {
+    for signing in [TestSigning::Assertion, TestSigning::Both] {
+        let mut told = BTreeSet::new();
+        for (number, (mode, how)) in corruptions().into_iter().enumerate() {
+            let sp = decrypting();
+            let (pending, answer) = start(&sp);
+            let answer = answer.signing(signing).encrypted(how);
+            let error = sp.judge_login(pending, &answer.posted(), NOW).expect_err("refused");
+            assert_eq!(error.code(), "saml.decryption_failed", "{number} {mode}");
+            told.insert(format!("{error} {error:?} {:?} {:?}", error.hint(), error.suggests_metadata_refresh()));
+        }
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+    // ISO 10126 and XML Encryption: only the last byte of a padding counts.
+    let other = |mut bytes: Vec<u8>| {
+        let (last, count) = (bytes.len() - 1, usize::from(*bytes.last().expect("a byte")));
+        bytes[last + 1 - count..last].fill(0xa5);
+        bytes
+    };
+    assert_eq!(decrypted(|answer| answer.encrypted(by_cbc().changing_plaintext(other))), ada());
+}
+
+/// E3: the same by way of the browser, who sees a status and a page.
+#[test]
+fn a_browser_sees_no_difference_between_failures_of_decryption() {
+    let routes = routes(decrypting());
+    let mut seen = BTreeSet::new();
+    let later: [Changing; 4] = [
+        |answer| answer.signing(TestSigning::Neither).encrypted(to_us()),
+        |answer| answer.key(TestKey::Other).encrypted(to_us()),
+        |answer| answer.conditions(None, Some(NOW.minus(minutes(10)))).encrypted(to_us()),
+        |answer| answer.audience(Some("urn:other")).encrypted(by_cbc()),
+    ];
+    let corrupted = corruptions().into_iter().map(|(_, how)| (Some(how), None));
+    for (how, change) in corrupted.chain(later.map(|change| (None, Some(change)))) {
+        let (answer, cookie) = begin(&routes);
+        let answer = how.into_iter().fold(answer, TestResponse::encrypted);
+        let answer = change.into_iter().fold(answer, |answer, change| change(answer));
+        let Outcome::Refused(_, response) = routes.handle_at(&post(&[&cookie], answer.form()), NOW, &rng()) else {
+            panic!("refused")
+        };
+        let headers: Vec<_> = response.headers.iter().filter(|(name, _)| *name != "set-cookie").collect();
+        seen.insert(format!("{} {headers:?} {}", response.status, String::from_utf8_lossy(&response.body)));
+    }
+    assert_eq!(seen.len(), 1, "{seen:?}");
+}
+
+/// E3: what CBC decrypts to is nobody's word, so nothing is said of it.
+#[test]
+fn until_a_signature_vouches_for_cbc_its_bearer_learns_nothing() {
+    let cases: [Forge; 8] = [
+        |p| p.evil.clone(),
+        |p| p.bare.clone(),
+        |p| p.evil_with(&p.signature),
+        |p| p.assertion.replace(ADAS_NAME, EVES_NAME),
+        |p| p.assertion.replace("rsa-sha256", "rsa-sha1"),
+        |p| p.assertion.replace("<SignatureValue>", "<SignatureValue>!"),
+        |p| p.assertion.replace("</Signature>", "<Object/></Signature>"),
+        |p| inside(&p.assertion, &p.evil),
+    ];
+    for (number, plaintext) in cases.into_iter().enumerate() {
+        assert_eq!(opened(by_cbc(), TestSigning::Neither, plaintext), FAILED, "{number}");
+        let authentic = opened(to_us(), TestSigning::Neither, plaintext);
+        assert!(authentic.is_err() && authentic != FAILED, "{number}: {authentic:?}");
+    }
+    assert_eq!(decrypted(|answer| answer.key(TestKey::Other).encrypted(by_cbc())), FAILED);
+    assert_eq!(decrypted(|answer| answer.key(TestKey::Expired).encrypted(by_cbc())), ada(), "the same key");
+    // Once it is known who speaks, the error says what is wrong.
+    let expired = decrypted(|answer| answer.conditions(None, Some(NOW.minus(minutes(10)))).encrypted(by_cbc()));
+    assert_eq!(expired, Err("saml.expired"));
+}
+
+/// E4: Bleichenbacher 1998; Jager, Schinzel and Somorovsky 2012. And E3, for what is no AES.
+#[test]
+fn what_is_encrypted_in_an_unsafe_way_is_refused_by_name() {
+    const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+    const XENC11: &str = "http://www.w3.org/2009/xmlenc11#";
+    let (sha1, sha256) = (format!("{DS}sha1"), format!("{XENC}sha256"));
+    let mgf256 = format!("{XENC11}mgf1sha256");
+    let (oaep, oaep11) = (format!("{XENC}rsa-oaep-mgf1p"), format!("{XENC11}rsa-oaep"));
+    let transports = [
+        (format!("{XENC}rsa-1_5"), None, None, "rsa-1_5"),
+        (format!("{XENC}kw-aes256"), None, None, "kw-aes256"),
+        (String::new(), None, None, ""),
+        (oaep.clone(), Some(&sha256), None, "mgf1sha1"),
+        (oaep.clone(), Some(&sha256), Some(&mgf256), "mgf1sha256"),
+        (oaep.to_uppercase(), None, None, "MGF1P"),
+        (oaep11.clone(), Some(&sha256), None, "mgf1sha1"),
+        (oaep11.clone(), Some(&sha1), Some(&mgf256), "mgf1sha256"),
+        (oaep11, Some(&oaep), None, "rsa-oaep-mgf1p"),
+    ];
+    let contents = ["tripledes-cbc", "aes256-ctr", "AES256-cbc", "kw-aes128", "rsa-1_5"];
+    let transports = transports.iter().map(|(uri, digest, mask, named)| {
+        let (digest, mask) = (digest.map(String::as_str), mask.map(String::as_str));
+        (to_us().key_transport(uri, digest, mask), *named)
+    });
+    let contents = contents.iter().map(|name| (to_us().content(&format!("{XENC}{name}")), *name));
+    for (how, named) in transports.chain(contents) {
+        for signing in SIGNED {
+            // Broken as well: no key was used to find that out.
+            for how in [how.clone(), how.clone().changing_key(|_| Vec::new()).changing_content(|_| Vec::new())] {
+                let sp = decrypting();
+                let (pending, answer) = start(&sp);
+                let answer = answer.signing(signing).encrypted(how);
+                let error = sp.judge_login(pending, &answer.posted(), NOW).expect_err("refused");
+                assert_eq!(error.code(), "saml.encryption_algorithm_not_allowed", "{named}: {error}");
+                assert!(error.to_string().contains(&format!("{named}`")), "{named}: {error}");
+            }
+        }
+    }
+}
+
+/// E5: CVE-2026-32313, GHSA-4v26-v6cg-g6f9.
+#[test]
+fn a_changed_or_shortened_ciphertext_is_refused() {
+    let sp = decrypting();
+    let answer = start(&sp).1.in_response_to(Some("_request"));
+    let xml = answer.encrypted(to_us().place(TestKeyPlace::Beside)).xml();
+    let value = between(&xml, "<xenc:CipherValue>", "</xenc:CipherValue>");
+    let text = value.replace("<xenc:CipherValue>", "").replace("</xenc:CipherValue>", "");
+    let bytes = STANDARD.decode(&text).expect("base64");
+    let verdict = |bytes: &[u8]| {
+        let changed = xml.replacen(&text, &STANDARD.encode(bytes), 1);
+        judge(&sp, entra_sso::danger::captured_login(&sp, "_request", NOW), changed.as_bytes())
+    };
+    let ends = (0..64).chain(bytes.len() - 64..bytes.len());
+    for at in ends {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << (at % 8);
+        assert_eq!(verdict(&changed), FAILED, "bit {at}");
+    }
+    for length in (0..40).chain(bytes.len() - 20..bytes.len()) {
+        assert_eq!(verdict(&bytes[..length]), FAILED, "{length} bytes");
+    }
+    assert_eq!(verdict(&[&bytes[..], &[0]].concat()), FAILED);
+    assert_eq!(verdict(&bytes), ada());
+}
+
+/// E6: Jager, Paterson and Somorovsky 2013.
+#[test]
+fn gcm_that_is_called_cbc_answers_nothing() {
+    let (gcm, cbc) = ("http://www.w3.org/2009/xmlenc11#aes256-gcm", "http://www.w3.org/2001/04/xmlenc#aes256-cbc");
+    for (how, from, to) in [(to_us(), gcm, cbc), (by_cbc(), cbc, gcm)] {
+        for length in 0..32 {
+            let pad = format!("{:length$}", "");
+            let swapped = decrypted(|answer| {
+                let parts = Parts::of(&answer.xml());
+                answer.encrypted(how.clone().plaintext(&(parts.assertion + &pad))).replace_after_signing(from, to)
+            });
+            assert_eq!(swapped, FAILED);
+        }
+        for other in ["aes128", "aes192"] {
+            let shorter = to.replace("aes256", other);
+            assert_eq!(decrypted(|a| a.encrypted(how.clone()).replace_after_signing(from, &shorter)), FAILED);
+        }
+    }
+    let signed =
+        decrypted(|answer| answer.signing(TestSigning::Both).encrypted(to_us()).replace_after_signing(gcm, cbc));
+    assert_eq!(signed, Err("saml.digest_mismatch"));
+}
+
+/// E7: GHSA-hwqm-qvj9-4jr2, and the Dec 2022 advisory of `OpenSAML`.
+#[test]
+fn what_was_encrypted_is_one_assertion_and_nothing_else() {
+    let cases: [Forge; 18] = [
+        |p| p.assertion.repeat(2),
+        |p| p.assertion.clone() + &p.evil,
+        |p| p.evil.clone() + &p.assertion,
+        |p| p.xml.clone(),
+        |p| to_us().encrypt("EncryptedAssertion", &p.assertion),
+        |p| inside(&p.assertion, &to_us().encrypt("EncryptedAttribute", "<Attribute Name=\"a\"/>")),
+        |p| format!("<!DOCTYPE a>{}", p.assertion),
+        |p| format!("<!DOCTYPE a [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>{}", p.assertion),
+        |p| format!("<?xml version=\"1.0\"?>{}", p.assertion),
+        |p| format!("{}<?x y?>", p.assertion),
+        |p| format!("\u{feff}{}", p.assertion),
+        |p| format!("x{}", p.assertion),
+        |p| format!("{}\0", p.assertion),
+        |p| format!("</decrypted><decrypted>{}", p.assertion),
+        |p| format!("{}</decrypted><decrypted>", p.assertion),
+        |p| format!("<Object>{}</Object>", p.assertion),
+        |p| p.assertion.replacen("SAML:2.0:assertion", "SAML:1.0:assertion", 1),
+        |p| p.assertion.replace("Assertion>", "Assertion"),
+    ];
+    for (number, plaintext) in cases.into_iter().enumerate() {
+        for how in [to_us(), by_cbc()] {
+            for signing in [TestSigning::Neither, TestSigning::Response] {
+                assert_eq!(opened(how.clone(), signing, plaintext), FAILED, "{number} {signing:?}");
+            }
+        }
+    }
+    for space in [" ", "\n", "<!-- -->"] {
+        let around = |parts: &Parts| format!("{space}{}{space}", parts.assertion);
+        assert_eq!(opened(to_us(), TestSigning::Neither, around), ada());
+    }
+    let content = decrypted(|a| a.encrypted(to_us()).replace_after_signing("xmlenc#Element\"", "xmlenc#Content\""));
+    assert_eq!(content, Err("saml.xml_schema"));
+}
+
+/// E7: the same for what stands inside an assertion.
+#[test]
+fn a_name_or_attribute_that_was_encrypted_is_one_and_nothing_else() {
+    let name = format!("<NameID>{EVES_NAME}</NameID>");
+    let nested = to_us().encrypt("EncryptedID", &name);
+    for plain in [&name.repeat(2), "<Issuer>x</Issuer>", "<BaseID/>", &nested, "x", "<NameID xmlns=\"\">x</NameID>"] {
+        for how in [to_us(), by_cbc()] {
+            assert_eq!(decrypted(|answer| answer.encrypted_name_id(how.plaintext(plain))), FAILED, "{plain}");
+        }
+    }
+    for plain in [name.as_str(), "<Attribute Name=\"a\"/><Attribute Name=\"b\"/>", "", "<!-- -->"] {
+        let hidden = format!("<AttributeStatement>{}", to_us().encrypt("EncryptedAttribute", plain));
+        let verdict = decrypted(|answer| answer.replace_before_signing("<AttributeStatement>", &hidden));
+        assert_eq!(verdict, FAILED, "{plain}");
+    }
+    let beside = decrypted(|answer| answer.replace_before_signing("<NameID", &(nested.clone() + "<NameID")));
+    assert_eq!(beside, Err("saml.xml_schema"), "two names");
+    // The name is in the octets that were signed, and only whoever signs them can put it there.
+    let later = decrypted_as(|answer| {
+        let xml = answer.xml();
+        xml.replace(&between(&xml, "<NameID ", "</NameID>"), &nested)
+    });
+    assert_eq!(later, Err("saml.digest_mismatch"));
+}
+
+/// E8: CVE-2026-33116, and fetches before anything was verified.
+#[test]
+fn no_reference_of_an_encrypted_message_is_followed() {
+    let retrieved = to_us().place(TestKeyPlace::Retrieved);
+    assert_eq!(decrypted(|answer| answer.encrypted(retrieved.clone())), ada());
+    for uri in ["http://127.0.0.1:9/key", "file:///etc/passwd", "", "#", "#_key1", "_key0", "#xpointer(id('_key0'))"] {
+        let there = format!("URI=\"{uri}\"");
+        let verdict = decrypted(|a| a.encrypted(retrieved.clone()).replace_after_signing("URI=\"#_key0\"", &there));
+        assert_eq!(verdict, Err("saml.xml_schema"), "{uri}");
+    }
+    // To itself, and to what only stands somewhere.
+    let elsewhere = decrypted(|answer| {
+        let data = "<xenc:EncryptedData Id=\"_data\" ";
+        let answer = answer.encrypted(retrieved.clone()).replace_after_signing("<xenc:EncryptedData ", data);
+        answer.replace_after_signing("URI=\"#_key0\"", "URI=\"#_data\"")
+    });
+    assert_eq!(elsewhere, Err("saml.xml_schema"));
+    let transformed = decrypted(|answer| {
+        let (from, to) = ("URI=\"#_key0\"/>", "URI=\"#_key0\"><ds:Transforms/></ds:RetrievalMethod>");
+        answer.encrypted(retrieved.clone()).replace_after_signing(from, to)
+    });
+    assert_eq!(transformed, Err("saml.xml_schema"));
+    // A key that names itself is not asked for its name.
+    let circle = decrypted(|answer| {
+        let info = format!(
+            "</xenc:EncryptionMethod><ds:KeyInfo xmlns:ds=\"{DS}\"><ds:RetrievalMethod URI=\"#_key0\"/></ds:KeyInfo>"
+        );
+        let method = "#rsa-oaep-mgf1p\"/>";
+        answer.encrypted(retrieved.clone()).replace_after_signing(method, &format!("#rsa-oaep-mgf1p\">{info}"))
+    });
+    assert_eq!(circle, ada());
+    let cipher = |value: &str, to: &str| {
+        decrypted_as(|answer| {
+            let xml = answer.encrypted(to_us()).xml();
+            let all: Vec<_> = xml.match_indices("<xenc:CipherValue>").map(|(at, _)| at).collect();
+            let at = if value == "key" { all[0] } else { all[1] };
+            let found = between(&xml[at..], "<xenc:CipherValue>", "</xenc:CipherValue>");
+            xml.replace(&found, to)
+        })
+    };
+    let reference = "<xenc:CipherReference URI=\"http://127.0.0.1:9/\"/>";
+    for part in ["key", "content"] {
+        assert_eq!(cipher(part, reference), Err("saml.xml_schema"), "{part}");
+        assert_eq!(cipher(part, ""), Err("saml.xml_schema"), "{part}");
+        assert_eq!(cipher(part, "<xenc:CipherValue>!</xenc:CipherValue>"), Err("saml.xml_schema"), "{part}");
+        assert_eq!(cipher(part, "<xenc:CipherValue/>"), FAILED, "{part}");
+    }
+    let keyless = decrypted(|answer| answer.encrypted(to_us().recipients(&[])));
+    assert_eq!(keyless, Err("saml.xml_schema"));
+}
+
+/// E8 and K5: work before anybody is known.
+#[test]
+fn keys_and_ciphertext_are_bounded() {
+    let to_many =
+        |count| decrypted(|answer| answer.encrypted(to_us().recipients(&vec![TestKey::ServiceProvider; count])));
+    assert_eq!(to_many(8), ada());
+    assert_eq!(to_many(9), Err("saml.xml_too_large"));
+    let attributes = |count: usize| {
+        let one = to_us().encrypt("EncryptedAttribute", "<Attribute Name=\"a\"/>");
+        let all = (0..count).map(|number| one.replace("_key0", &format!("_key{number}"))).collect::<String>();
+        decrypted(|answer| answer.replace_before_signing("<AttributeStatement>", &format!("<AttributeStatement>{all}")))
+    };
+    assert_eq!(attributes(64), ada());
+    assert_eq!(attributes(65), Err("saml.xml_too_large"));
+    // A hundred thousand blocks are more than a message may have; what is allowed costs by its length.
+    let blocks = |count: usize| to_us().plaintext(&" ".repeat(16 * count));
+    let error = PostedResponse::from_form(&start(&decrypting()).1.encrypted(blocks(100_000)).form());
+    assert_eq!(error.map(drop).map_err(|error| error.code()), Err("saml.message_too_large"));
+    let time = |count: usize| {
+        let answer = start(&decrypting()).1.encrypted(blocks(count));
+        let (sp, posted) = (decrypting(), answer.posted());
+        let took = (0..5).map(|_| {
+            let (pending, _) = start(&sp);
+            let begun = std::time::Instant::now();
+            assert!(sp.judge_login(pending, &posted, NOW).is_err());
+            begun.elapsed()
+        });
+        took.min().unwrap_or_default()
+    };
+    assert!(time(9_000) < 40 * time(900), "ten times the blocks, and much more than ten times the time");
+}
+
+/// E9: an encrypted assertion with `Conditions` that do not hold.
+#[test]
+fn an_encrypted_assertion_is_held_to_every_rule() {
+    let cases: [(&str, Changing); 10] = [
+        ("saml.expired", |a| a.conditions(None, Some(NOW.minus(minutes(10))))),
+        ("saml.not_yet_valid", |a| a.conditions(Some(NOW.plus(minutes(10))), None)),
+        ("saml.expired", |a| a.confirmed_until(Some(NOW.minus(minutes(10))))),
+        ("saml.confirmation_invalid", |a| a.confirmed_until(None)),
+        ("saml.audience_missing", |a| a.audience(None)),
+        ("saml.audience_mismatch", |a| a.audience(Some("https://other.example/metadata"))),
+        ("saml.recipient_mismatch", |a| a.recipient(Some("https://other.example/acs"))),
+        ("saml.in_response_to_mismatch", |a| a.confirming(Some("_other"))),
+        ("saml.name_id_missing", |a| a.name_id(" ", "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified")),
+        ("saml.condition_unknown", |a| {
+            a.replace_before_signing("<AudienceRestriction>", "<DelegationRestriction/><AudienceRestriction>")
+        }),
+    ];
+    for (code, change) in cases {
+        for how in [to_us(), by_cbc()] {
+            for signing in SIGNED {
+                let verdict = decrypted(|answer| change(answer.signing(signing)).encrypted(how.clone()));
+                assert_eq!(verdict, Err(code), "{signing:?}");
+            }
+        }
+    }
+    let sp = decrypting();
+    let (pending, answer) = start(&sp);
+    let cache = MemoryReplayCache::default();
+    let posted = answer.clone().encrypted(to_us()).posted();
+    assert!(sp.finish_login(pending, &posted, NOW, &cache).is_ok());
+    let (pending, _) = start(&sp);
+    let again = sp.finish_login(pending, &posted, NOW, &cache).map(drop).map_err(|error| error.code());
+    assert_eq!(again, Err("saml.in_response_to_mismatch"));
+}
+
 // ---- F: bindings ----
 
 fn routes(sp: ServiceProvider) -> Routes {
@@ -2403,7 +2915,7 @@ fn what_is_put_into_a_request_stays_text() {
 #[test]
 fn request_ids_and_relay_states_are_random_and_never_the_same() {
     let sp = sp();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for _ in 0..200 {
         let pending = sp.start_login(ReturnTo::default(), NOW, &rng()).expect("a login").pending;
         let (id, relay) = (pending.request_id().to_string(), pending.relay_state().to_string());

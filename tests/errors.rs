@@ -136,6 +136,8 @@ fn message() -> Vec<Told> {
         MessageError::AssertionCount => MessageError::AssertionCount(2);
         MessageError::MisplacedAssertion => MessageError::MisplacedAssertion(quoted("Object"));
         MessageError::Encrypted => MessageError::Encrypted(quoted("EncryptedAssertion"));
+        MessageError::EncryptionAlgorithm => MessageError::EncryptionAlgorithm("key transport", quoted("http://www.w3.org/2001/04/xmlenc#rsa-1_5"));
+        MessageError::DecryptionFailed => MessageError::DecryptionFailed;
         MessageError::UnknownCondition => MessageError::UnknownCondition(quoted("DelegationRestriction"));
         BindingError::Missing => BindingError::Missing("SAMLResponse");
         BindingError::Missing => BindingError::Missing("SAMLRequest");
@@ -202,6 +204,8 @@ fn rejection() -> Vec<Told> {
         Rejection::ReplayCacheFull => Rejection::ReplayCacheFull;
         Rejection::ReplayCacheUnavailable => Rejection::ReplayCacheUnavailable;
         Rejection::LivesTooLong => Rejection::LivesTooLong(NOW.plus(minutes(2880)), NOW.plus(minutes(1440)));
+        Rejection::EncryptionRequired => Rejection::EncryptionRequired;
+        Rejection::EncryptionNotAuthenticated => Rejection::EncryptionNotAuthenticated;
         Rejection::Unsolicited => Rejection::Unsolicited;
     }
 }

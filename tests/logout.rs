@@ -273,6 +273,8 @@ fn a_request_is_good_for_a_while_and_once() {
     assert_eq!(judge(request().not_on_or_after(Some(NOW)), NOW.plus(minutes(4))), Err("saml.expired"));
     let forever = || request().not_on_or_after(Some(NOW.plus(minutes(60 * 24 * 365))));
     assert_eq!(judge(forever(), NOW.plus(minutes(60 * 25))), Err("saml.expired"));
+    let ahead = || forever().issue_instant(NOW.plus(minutes(4)));
+    assert_eq!(judge(ahead(), NOW), Err("saml.not_yet_valid"), "or it would be remembered for a year");
     assert_eq!(judge(request(), NOW), Ok(()));
     assert_eq!(judge(request().relay_state(Some("other")), NOW), Err("saml.replayed"));
     assert_eq!(judge(request().id("_other"), NOW), Ok(()));

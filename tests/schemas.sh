@@ -22,6 +22,7 @@ cat >"$work/all.xsd" <<XML
 <schema xmlns="http://www.w3.org/2001/XMLSchema">
   <import namespace="http://www.w3.org/2000/09/xmldsig#" schemaLocation="file://$signature/xmldsig-core-schema.xsd"/>
   <import namespace="http://www.w3.org/2001/04/xmlenc#" schemaLocation="file://$signature/xenc-schema.xsd"/>
+  <import namespace="http://www.w3.org/2009/xmlenc11#" schemaLocation="file://$signature/xenc11-schema.xsd"/>
   <import namespace="urn:oasis:names:tc:SAML:2.0:assertion" schemaLocation="file://$saml/saml-schema-assertion-2.0.xsd"/>
   <import namespace="urn:oasis:names:tc:SAML:2.0:protocol" schemaLocation="file://$saml/saml-schema-protocol-2.0.xsd"/>
   <import namespace="urn:oasis:names:tc:SAML:2.0:metadata" schemaLocation="file://$saml/saml-schema-metadata-2.0.xsd"/>

@@ -4,6 +4,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::aead;
+use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey};
 use entra_sso::mapping::Mapping;
 use entra_sso::sp::{ClaimError, ReplayKey};
 use entra_sso::testing::{ReceivedRequest, TestIdp};
@@ -51,7 +53,8 @@ impl ReplayCache for Always {
     }
 }
 
-/// The work that nobody can leave out: base64, and for each signature the hash of what it signs and one verification.
+/// The work that nobody can leave out: base64, and for each signature the hash of what it signs and one verification. For
+/// what is encrypted, one RSA operation with the private key, AES, and base64 once more.
 pub(crate) struct Floor {
     base64: String,
     /// What is signed, without the signature in it.
@@ -59,6 +62,14 @@ pub(crate) struct Floor {
     info: Vec<u8>,
     key: Vec<u8>,
     signature: Vec<u8>,
+    encrypted: Option<Encrypted>,
+}
+
+struct Encrypted {
+    key: OaepPrivateDecryptingKey,
+    wrapped: Vec<u8>,
+    content_key: aead::LessSafeKey,
+    base64: String,
 }
 
 impl Floor {
@@ -75,12 +86,37 @@ impl Floor {
         if before.contains("<Signature") {
             signed.push(without_signature(xml));
         }
-        Self { base64, signed, info, key: pair.public().as_ref().to_vec(), signature }
+        Self { base64, signed, info, key: pair.public().as_ref().to_vec(), signature, encrypted: None }
+    }
+
+    /// The same for the message `xml`, in which the assertion is encrypted. AES-GCM stands for CBC, too, which is slower.
+    pub(crate) fn encrypted_as(mut self, xml: &str) -> Self {
+        let encode = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+        let key = PrivateDecryptingKey::from_pkcs8(include_bytes!("../../src/testing/sp.key.der")).expect("a key");
+        let public = OaepPublicEncryptingKey::new(key.public_key()).expect("its public half");
+        let mut wrapped = vec![0; public.ciphertext_size()];
+        public.encrypt(&OAEP_SHA1_MGF1SHA1, &[7; 32], &mut wrapped, None).expect("a content key");
+        let content_key = aead::UnboundKey::new(&aead::AES_256_GCM, &[7; 32]).expect("a content key");
+        let content_key = aead::LessSafeKey::new(content_key);
+        let mut content = self.signed.concat().into_bytes();
+        let nonce = aead::Nonce::assume_unique_for_key([0; 12]);
+        content_key.seal_in_place_append_tag(nonce, aead::Aad::empty(), &mut content).expect("a ciphertext");
+        let key = OaepPrivateDecryptingKey::new(key).expect("a key");
+        self.base64 = encode(xml.as_bytes());
+        self.encrypted = Some(Encrypted { key, wrapped, content_key, base64: encode(&content) });
+        self
     }
 
     pub(crate) fn run(&self) -> bool {
         let decoded = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, &self.base64);
         black_box(decoded.is_ok());
+        if let Some(Encrypted { key, wrapped, content_key, base64 }) = &self.encrypted {
+            let mut out = vec![0; key.min_output_size()];
+            assert!(key.decrypt(&OAEP_SHA1_MGF1SHA1, wrapped, &mut out, None).is_ok());
+            let content = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, base64);
+            let nonce = aead::Nonce::assume_unique_for_key([0; 12]);
+            assert!(content_key.open_in_place(nonce, aead::Aad::empty(), &mut content.expect("base64")).is_ok());
+        }
         self.signed.iter().all(|signed| {
             black_box(digest::digest(&digest::SHA256, signed.as_bytes()));
             let algorithm = &signature::RSA_PKCS1_2048_8192_SHA256;

@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use entra_sso::sp::ClaimError;
-use entra_sso::testing::{ReceivedRequest, TestIdp, TestSigning};
+use entra_sso::saml::NameId;
+use entra_sso::sp::{ClaimError, Service};
+use entra_sso::testing::{ReceivedRequest, TestEncryption, TestIdp, TestKey, TestResponse, TestSigning};
 use entra_sso::{Login, PostedResponse, ReturnTo, ServiceProvider, SystemRandom, UnixTime, danger};
 
 /// When everything happens.
@@ -26,13 +27,48 @@ pub static SP: LazyLock<ServiceProvider> = LazyLock::new(|| {
     ServiceProvider::at(&"https://app.example/saml".parse().expect("a URL"), known)
 });
 
-/// The same answer to the request `_request`, signed in each of Entra's three ways.
-pub static ANSWERS: LazyLock<[String; 3]> = LazyLock::new(|| {
+/// The same one, with a key that decrypts.
+pub static DECRYPTING: LazyLock<ServiceProvider> = LazyLock::new(|| {
+    let key = TestKey::ServiceProvider;
+    SP.clone().with_service(Service::new().with_unpublished_decryption_key(key.decryption_key()))
+});
+
+fn answer(signing: TestSigning) -> TestResponse {
     let started = SP.start_login(ReturnTo::default(), NOW, &SystemRandom::default()).expect("a login");
     let mut received = ReceivedRequest::from_outgoing(&started.outgoing).expect("a request");
     received.id = "_request".to_owned();
-    let signed = |signing| TestIdp::new().respond(&received, NOW).id("1").signing(signing).xml();
-    [TestSigning::Assertion, TestSigning::Response, TestSigning::Both].map(signed)
+    TestIdp::new().respond(&received, NOW).id("1").signing(signing)
+}
+
+const SIGNED: [TestSigning; 3] = [TestSigning::Assertion, TestSigning::Response, TestSigning::Both];
+
+/// The same answer to the request `_request`, signed in each of Entra's three ways.
+pub static ANSWERS: LazyLock<[String; 3]> = LazyLock::new(|| SIGNED.map(|signing| answer(signing).xml()));
+
+/// The same, encrypted by GCM and by CBC.
+pub static ENCRYPTED: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let modes = ["http://www.w3.org/2009/xmlenc11#aes256-gcm", "http://www.w3.org/2001/04/xmlenc#aes256-cbc"];
+    let to_us = |mode| TestEncryption::new(TestKey::ServiceProvider).content(mode);
+    let each = modes.into_iter().flat_map(|mode| SIGNED.map(|signing| answer(signing).encrypted(to_us(mode)).xml()));
+    each.collect()
+});
+
+/// Logout messages that the identity provider signed, as queries: requests, and an answer to `_request`.
+pub static GENUINE_LOGOUTS: LazyLock<[String; 4]> = LazyLock::new(|| {
+    let (idp, slo) = (TestIdp::new(), SP.single_logout_service());
+    let started = SP.start_login(ReturnTo::default(), NOW, &SystemRandom::default()).expect("a login");
+    let posted = idp.answer(&started.outgoing, NOW).expect("a request").posted();
+    let unclaimed = SP.judge_login(started.pending, &posted, NOW).expect("an answer");
+    let handle = unclaimed.settle(Ok::<(), ClaimError>(())).expect("claimed").logout_handle();
+    let asked = SP.start_logout(&handle, ReturnTo::default(), NOW, &SystemRandom::default()).expect("a logout");
+    let request = idp.logout_request(&handle, slo, NOW);
+    let response = idp.logout_response(&asked.outgoing, slo, NOW).expect("an answer");
+    [
+        request.query(),
+        request.clone().upper_case().relay_state(Some("https://idp.example/?a=1&b=2")).query(),
+        response.in_response_to(Some("_request")).relay_state(Some("ours")).query(),
+        request.name_id(NameId::new("ada@contoso.example", None)).relay_state(Some("x")).query(),
+    ]
 });
 
 /// A message as HTTP-POST carries it.
@@ -42,8 +78,13 @@ pub fn encode(xml: impl AsRef<[u8]>) -> String {
 
 /// Judges an answer to `_request`. Whoever signs in is the one whom the identity provider named, with what it said.
 pub fn judge(posted: &PostedResponse) -> Option<Login> {
-    let pending = danger::captured_login(&SP, "_request", NOW);
-    match SP.judge_login(pending, posted, NOW) {
+    judge_by(&SP, posted)
+}
+
+/// As [`judge`], by this one.
+pub fn judge_by(sp: &ServiceProvider, posted: &PostedResponse) -> Option<Login> {
+    let pending = danger::captured_login(sp, "_request", NOW);
+    match sp.judge_login(pending, posted, NOW) {
         Ok(unclaimed) => {
             let login = unclaimed.settle(Ok::<(), ClaimError>(())).expect("claimed");
             assert_eq!(login.name_id().value, NAME);

@@ -256,11 +256,22 @@ pub(crate) fn thumbprint_of_base64(text: &str) -> Option<Box<str>> {
 }
 
 /// Label and body of what stands between armour lines (RFC 7468), whatever stands around them.
-pub(super) fn pem_blocks(text: &str) -> impl Iterator<Item = (&str, &str)> {
+fn pem_blocks(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("-----BEGIN ").skip(1).filter_map(|block| {
         let (label, rest) = block.split_once("-----")?;
         Some((label, rest.split_once("-----END ")?.0))
     })
+}
+
+/// The DER of a private key, out of PEM or as it is.
+pub(super) fn private_key_der(input: &[u8]) -> Result<Vec<u8>, CertificateError> {
+    let text = std::str::from_utf8(input).unwrap_or_default();
+    match pem_blocks(text).next() {
+        Some(("PRIVATE KEY" | "RSA PRIVATE KEY", body)) => {
+            base64_decode(body, input.len()).map_err(|_| CertificateError::PrivateKey)
+        }
+        _ => Ok(input.to_vec()),
+    }
 }
 
 fn certificate_blocks(text: &str) -> impl Iterator<Item = &str> {

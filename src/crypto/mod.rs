@@ -1,10 +1,22 @@
-//! Algorithms as values. `ring.rs` is the only file that names the backend.
+//! Algorithms as values. `ring.rs` is the only file that names the backend, `aws_lc.rs` the one for decryption.
 
+#[cfg(feature = "encryption")]
+mod aws_lc;
 mod certificate;
+#[cfg(not(feature = "encryption"))]
+mod no_decryption;
 mod ring;
 
+#[cfg(feature = "encryption")]
+pub use aws_lc::DecryptionKey;
+#[cfg(all(feature = "encryption", feature = "testing"))]
+pub(crate) use aws_lc::encrypt;
+#[cfg(feature = "encryption")]
+pub(crate) use aws_lc::{decrypt, random_key};
 pub(crate) use certificate::thumbprint_of_base64;
 pub use certificate::{Certificate, CertificateError, Fingerprint};
+#[cfg(not(feature = "encryption"))]
+pub(crate) use no_decryption::{DecryptionKey, decrypt, random_key};
 pub(crate) use ring::{SealingKey, digest, verify};
 pub use ring::{SigningKey, SystemRandom};
 
@@ -88,6 +100,50 @@ impl Method for DigestMethod {
         (Self::Sha1, "http://www.w3.org/2000/09/xmldsig#sha1"),
     ];
     const SHA1: Self = Self::Sha1;
+}
+
+/// How content is encrypted (XML Encryption 1.1, 5.2). What has no variant has no code here: no Triple DES.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Cipher {
+    Aes128Gcm,
+    Aes192Gcm,
+    Aes256Gcm,
+    Aes128Cbc,
+    Aes192Cbc,
+    Aes256Cbc,
+}
+
+impl Cipher {
+    /// With the URIs that name them, the best first.
+    pub(crate) const ALL: &'static [(Self, &'static str)] = &[
+        (Self::Aes256Gcm, "http://www.w3.org/2009/xmlenc11#aes256-gcm"),
+        (Self::Aes192Gcm, "http://www.w3.org/2009/xmlenc11#aes192-gcm"),
+        (Self::Aes128Gcm, "http://www.w3.org/2009/xmlenc11#aes128-gcm"),
+        (Self::Aes256Cbc, "http://www.w3.org/2001/04/xmlenc#aes256-cbc"),
+        (Self::Aes192Cbc, "http://www.w3.org/2001/04/xmlenc#aes192-cbc"),
+        (Self::Aes128Cbc, "http://www.w3.org/2001/04/xmlenc#aes128-cbc"),
+    ];
+
+    pub(crate) const fn key_len(self) -> usize {
+        match self {
+            Self::Aes128Gcm | Self::Aes128Cbc => 16,
+            Self::Aes192Gcm | Self::Aes192Cbc => 24,
+            Self::Aes256Gcm | Self::Aes256Cbc => 32,
+        }
+    }
+
+    /// Whether what was changed on the way does not decrypt at all.
+    pub(crate) const fn is_authenticated(self) -> bool {
+        matches!(self, Self::Aes128Gcm | Self::Aes192Gcm | Self::Aes256Gcm)
+    }
+}
+
+/// How the key of the content is encrypted to ours: RSA-OAEP, by its digest, which MGF1 shares. RSA of PKCS#1 v1.5 has no
+/// variant (Bleichenbacher 1998; Jager, Schinzel and Somorovsky 2012).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum KeyTransport {
+    OaepSha1,
+    OaepSha256,
 }
 
 /// SHA-256, for names of ours that no standard asks for.

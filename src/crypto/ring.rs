@@ -3,9 +3,8 @@
 use ::ring::rand::SecureRandom as _;
 use ::ring::{aead, digest as hash, rand, rsa, signature};
 
-use super::certificate::pem_blocks;
+use super::certificate::private_key_der;
 use super::{CertificateError, DigestMethod, KeyKind, NoRandomness, PublicKey, SecureRandom, SignatureMethod};
-use crate::encoding::base64_decode;
 
 /// Randomness from the operating system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,13 +60,7 @@ impl SigningKey {
     /// # Errors
     /// When it is no such key, or is encrypted.
     pub fn parse(input: &[u8]) -> Result<Self, CertificateError> {
-        let text = std::str::from_utf8(input).unwrap_or_default();
-        let der = match pem_blocks(text).next() {
-            Some(("PRIVATE KEY" | "RSA PRIVATE KEY", body)) => {
-                base64_decode(body, input.len()).map_err(|_| CertificateError::PrivateKey)?
-            }
-            _ => input.to_vec(),
-        };
+        let der = private_key_der(input)?;
         let key = rsa::KeyPair::from_pkcs8(&der).or_else(|_| rsa::KeyPair::from_der(&der));
         key.map(Self).map_err(|_| CertificateError::PrivateKey)
     }

@@ -111,6 +111,13 @@ impl Signed {
         &self.octets
     }
 
+    /// What was signed in encrypted form, once a key of ours has opened it: an element that these octets hold.
+    pub(crate) fn decrypted(mut self, element: Element<'_>) -> Result<Self, DsigError> {
+        self.octets.clear();
+        canonicalize(element, None, &[], &mut self.octets)?;
+        Ok(self)
+    }
+
     /// The certificate of the key that signed.
     pub(crate) fn certificate(&self) -> &Certificate {
         &self.certificate

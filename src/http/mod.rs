@@ -10,7 +10,7 @@ use chooser::LISTED_AT_MOST;
 
 use crate::crypto::{SecureRandom, SystemRandom};
 use crate::encoding::{Quoted, pairs, percent_decode};
-use crate::error::{Error, ErrorKind, Mismatch, Rejection, RequestError, TenantError};
+use crate::error::{Error, ErrorKind, MessageError, Mismatch, Rejection, RequestError, TenantError};
 use crate::ids::{EndpointUrl, InvalidId, ReturnTo, TenantId};
 use crate::saml::{AuthnRequest, BindingError, FORM_LIMIT, Kind, LogoutMessage, Outgoing, PostedResponse};
 use crate::sp::{
@@ -575,6 +575,8 @@ fn refused(error: Error, title: &str, more: &str) -> Outcome {
         ErrorKind::Request(RequestError::AcsOpened) => (405, Some("POST")),
         ErrorKind::Request(RequestError::ContentType(_)) => (415, None),
         ErrorKind::Binding(BindingError::TooLarge(_)) => (413, None),
+        // As what comes after it, so that nobody can tell where a forged ciphertext fails.
+        ErrorKind::Message(MessageError::DecryptionFailed) => (403, None),
         ErrorKind::Request(_) | ErrorKind::Binding(_) | ErrorKind::Message(_) => (400, None),
         ErrorKind::Configuration(_) | ErrorKind::Metadata(_) => (500, None),
         ErrorKind::Rejected(Rejection::ReplayCacheFull | Rejection::ReplayCacheUnavailable) => (503, None),

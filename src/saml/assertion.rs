@@ -1,7 +1,7 @@
 //! Reads an assertion out of signed octets.
 
 use super::response::version;
-use super::{Attributes, MessageError, NameId, SAML, SAMLP, XSI, instant};
+use super::{Attributes, Decryption, MessageError, NameId, SAML, SAMLP, XSI, instant};
 use crate::dsig::Signed;
 use crate::encoding::{Quoted, trim_xml};
 use crate::ids::MessageId;
@@ -59,30 +59,30 @@ pub struct AuthnStatement {
 }
 
 impl Assertion {
-    /// Reads the assertion that was signed, or the one in the response that was.
-    pub(crate) fn from_signed(signed: &Signed) -> Result<Self, MessageError> {
+    /// Reads the assertion that was signed, or the one in the response that was; with `ours`, what is encrypted in it.
+    pub(crate) fn from_signed(signed: &Signed, ours: &Decryption<'_>) -> Result<Self, MessageError> {
         let document = Document::parse_str(signed.octets(), &Limits::MESSAGE.of_octets())?;
         let root = document.root();
         if root.is(SAML, "Assertion") {
-            return Self::read(root);
+            return Self::read(root, ours);
         }
         if !root.is(SAMLP, "Response") {
             return Err(MessageError::UnexpectedMessage(root.quoted(), "Response"));
         }
         let assertions = root.elements().filter(|child| child.is(SAML, "Assertion"));
         match assertions.collect::<Vec<_>>().as_slice() {
-            [only] => Self::read(*only),
+            [only] => Self::read(*only, ours),
             more => Err(MessageError::AssertionCount(more.len())),
         }
     }
 
-    fn read(element: Element<'_>) -> Result<Self, MessageError> {
+    fn read(element: Element<'_>, ours: &Decryption<'_>) -> Result<Self, MessageError> {
         version(element)?;
         let id = element.required("ID")?.parse().map_err(|_| element.invalid("ID"))?;
         let issue_instant = instant(element, element.required("IssueInstant")?)?;
         let mut parts = element.children()?;
         let issuer = read_name_id(parts.one(SAML, "Issuer")?)?;
-        let subject = parts.optional(SAML, "Subject").map(read_subject).transpose()?;
+        let subject = parts.optional(SAML, "Subject").map(|subject| read_subject(subject, ours)).transpose()?;
         let (name_id, confirmations) = subject.unwrap_or_default();
         let conditions = parts.optional(SAML, "Conditions").map(read_conditions).transpose()?;
         parts.optional(SAML, "Advice"); // carries no authority (SAML Core 2.6.1): never read
@@ -92,7 +92,7 @@ impl Assertion {
             if let Some(statement) = parts.optional(SAML, "AuthnStatement") {
                 authn_statements.push(read_authn_statement(statement)?);
             } else if let Some(statement) = parts.optional(SAML, "AttributeStatement") {
-                read_attributes(statement, &mut attributes)?;
+                read_attributes(statement, ours, &mut attributes)?;
             } else if parts.optional(SAML, "AuthzDecisionStatement").is_none()
                 && parts.optional(SAML, "Statement").is_none()
             {
@@ -132,23 +132,23 @@ fn owned(element: Element<'_>, attribute: &str) -> Option<String> {
 type Subject = (Option<NameId>, Vec<SubjectConfirmation>);
 
 /// SAML Core 2.4.1: one identifier, then confirmations.
-fn read_subject(element: Element<'_>) -> Result<Subject, MessageError> {
+fn read_subject(element: Element<'_>, ours: &Decryption<'_>) -> Result<Subject, MessageError> {
     let mut parts = element.children()?;
-    let name_id = identifier(&mut parts)?.map(read_name_id).transpose()?;
+    let name_id = read_identifier(&mut parts, ours)?;
     let mut confirmations = Vec::with_capacity(1);
     while let Some(confirmation) = parts.optional(SAML, "SubjectConfirmation") {
-        confirmations.push(read_confirmation(confirmation)?);
+        confirmations.push(read_confirmation(confirmation, ours)?);
     }
     parts.end()?;
     Ok((name_id, confirmations))
 }
 
-/// `NameID`; the other two of SAML Core 2.2 cannot be read.
-pub(super) fn identifier<'d>(parts: &mut Children<'d>) -> Result<Option<Element<'d>>, MessageError> {
-    if let Some(encrypted) = parts.optional(SAML, "EncryptedID") {
-        return Err(MessageError::Encrypted(encrypted.quoted()));
+/// `NameID`, plain or encrypted; the third of SAML Core 2.2, `BaseID`, is nobody's name.
+pub(crate) fn read_identifier(parts: &mut Children<'_>, ours: &Decryption<'_>) -> Result<Option<NameId>, MessageError> {
+    match parts.optional(SAML, "EncryptedID") {
+        Some(encrypted) => ours.open(encrypted, "NameID", |name| Ok(Some(read_name_id(name)?))),
+        None => Ok(parts.optional(SAML, "NameID").map(read_name_id).transpose()?),
     }
-    Ok(parts.optional(SAML, "NameID"))
 }
 
 pub(super) fn read_name_id(element: Element<'_>) -> Result<NameId, XmlError> {
@@ -160,10 +160,10 @@ pub(super) fn read_name_id(element: Element<'_>) -> Result<NameId, XmlError> {
 
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 
-fn read_confirmation(element: Element<'_>) -> Result<SubjectConfirmation, MessageError> {
+fn read_confirmation(element: Element<'_>, ours: &Decryption<'_>) -> Result<SubjectConfirmation, MessageError> {
     let is_bearer = element.required("Method")? == BEARER;
     let mut parts = element.children()?;
-    identifier(&mut parts)?;
+    read_identifier(&mut parts, ours)?; // who may confirm: for a bearer, whoever bears it
     let data = parts.optional(SAML, "SubjectConfirmationData");
     parts.end()?;
     Ok(SubjectConfirmation {
@@ -227,32 +227,35 @@ fn read_context(element: Element<'_>) -> Result<Option<String>, XmlError> {
     parts.end().map(|()| class.map(|text| trim_xml(text).to_owned()))
 }
 
-fn read_attributes(statement: Element<'_>, out: &mut Attributes) -> Result<(), MessageError> {
+fn read_attributes(statement: Element<'_>, ours: &Decryption<'_>, out: &mut Attributes) -> Result<(), MessageError> {
     let mut parts = statement.children()?;
     let (names, (nodes, bytes)) = (statement.elements().count(), statement.extent());
     out.reserve(names, nodes.saturating_sub(names) / 2, bytes); // nearly every value has one text
-    while let Some(attribute) = parts.any() {
-        if attribute.is(SAML, "EncryptedAttribute") {
-            return Err(MessageError::Encrypted(attribute.quoted()));
-        }
-        if !attribute.is(SAML, "Attribute") {
-            let (parent, found) = (statement.quoted(), attribute.quoted());
-            return Err(XmlError::UnexpectedElement(parent, found).into());
-        }
-        let name = attribute.required("Name")?;
-        out.push(name, attribute.attribute("NameFormat"), attribute.attribute("FriendlyName"));
-        let mut values = attribute.children()?;
-        while let Some(value) = values.optional(SAML, "AttributeValue") {
-            match value.text() {
-                Ok(text) if !is_nil(value) => out.push_value(text),
-                // Elements (as eduPersonTargetedID has) are no text, and null is no value (Core 2.7.3.1.1); text beside
-                // them is an error. Comments are in no canonical form.
-                _ => value.children().map(|_| ())?,
+    while let Some(found) = parts.any() {
+        match found.local_name() {
+            "Attribute" if found.namespace() == SAML => read_attribute(found, out)?,
+            "EncryptedAttribute" if found.namespace() == SAML => {
+                ours.open(found, "Attribute", |attribute| Ok(read_attribute(attribute, out)?))?;
             }
+            _ => return Err(XmlError::UnexpectedElement(statement.quoted(), found.quoted()).into()),
         }
-        values.end()?;
     }
     Ok(())
+}
+
+fn read_attribute(attribute: Element<'_>, out: &mut Attributes) -> Result<(), XmlError> {
+    let name = attribute.required("Name")?;
+    out.push(name, attribute.attribute("NameFormat"), attribute.attribute("FriendlyName"));
+    let mut values = attribute.children()?;
+    while let Some(value) = values.optional(SAML, "AttributeValue") {
+        match value.text() {
+            Ok(text) if !is_nil(value) => out.push_value(text),
+            // Elements (as eduPersonTargetedID has) are no text, and null is no value (Core 2.7.3.1.1); text beside
+            // them is an error. Comments are in no canonical form.
+            _ => value.children().map(|_| ())?,
+        }
+    }
+    values.end()
 }
 
 fn is_nil(element: Element<'_>) -> bool {

@@ -1,8 +1,8 @@
 //! The messages of single logout (SAML Core 3.7): a request, and the answer to it.
 
-use super::assertion::{identifier, read_name_id};
+use super::assertion::{read_identifier, read_name_id};
 use super::response::{Status, is_partial, status, version};
-use super::{MessageError, NameId, SAML, SAMLP, instant};
+use super::{Decryption, MessageError, NameId, SAML, SAMLP, instant};
 use crate::dsig::{DS, Signed};
 use crate::encoding::trim_xml;
 use crate::ids::{EndpointUrl, EntityId, MessageId};
@@ -66,7 +66,9 @@ pub(crate) fn claimed_logout(xml: &[u8], is_request: bool) -> Result<ClaimedLogo
     let name = if is_request { LOGOUT_REQUEST } else { LOGOUT_RESPONSE };
     let (head, mut parts) = head(root, name, true)?;
     match is_request {
-        true => drop(subject(&mut parts)?),
+        // Nothing is decrypted for somebody whom nobody knows.
+        true if parts.optional(SAML, "EncryptedID").is_some() => {}
+        true => drop(parts.one(SAML, "NameID")?),
         false => drop(parts.one(SAMLP, "Status")?),
     }
     let issuer = trim_xml(&head.issuer.value).parse().ok();
@@ -74,11 +76,15 @@ pub(crate) fn claimed_logout(xml: &[u8], is_request: bool) -> Result<ClaimedLogo
 }
 
 impl ReceivedLogoutRequest {
-    pub(crate) fn from_signed(signed: &Signed) -> Result<Self, MessageError> {
+    pub(crate) fn from_signed(signed: &Signed, ours: &Decryption<'_>) -> Result<Self, MessageError> {
         let document = Document::parse(signed.octets().as_bytes(), &Limits::MESSAGE.of_octets())?;
         let root = document.root();
         let (head, mut parts) = head(root, LOGOUT_REQUEST, false)?;
-        let name_id = read_name_id(subject(&mut parts)?)?;
+        // `BaseID`, which no profile of SAML 2.0 uses, is not read.
+        let name_id = match read_identifier(&mut parts, ours)? {
+            Some(name_id) => name_id,
+            None => read_name_id(parts.one(SAML, "NameID")?)?,
+        };
         let mut session_indexes = Vec::new();
         while let Some(index) = parts.optional(SAMLP, "SessionIndex") {
             if session_indexes.len() == MAX_INDEXES {
@@ -127,14 +133,6 @@ fn head<'d>(root: Element<'d>, name: &'static str, may_be_signed: bool) -> Resul
     parts.optional(SAMLP, "Extensions");
     let destination = root.attribute("Destination").map(str::to_owned);
     Ok((Head { id, issue_instant, destination, issuer }, parts))
-}
-
-/// Who is to be signed out. `BaseID`, which no profile of SAML 2.0 uses, is not read.
-fn subject<'d>(parts: &mut Children<'d>) -> Result<Element<'d>, MessageError> {
-    match identifier(parts)? {
-        Some(name) => Ok(name),
-        None => Ok(parts.one(SAML, "NameID")?),
-    }
 }
 
 /// What every logout message of ours says.

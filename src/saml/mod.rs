@@ -4,6 +4,7 @@ mod assertion;
 mod attributes;
 mod authn_request;
 mod binding;
+mod decrypt;
 mod idp_metadata;
 mod logout;
 mod response;
@@ -16,6 +17,9 @@ pub(crate) use authn_request::Envelope as AuthnRequestEnvelope;
 pub use authn_request::{AuthnRequest, Comparison};
 pub use binding::{BindingError, LogoutMessage, Outgoing, POST_FORM_SCRIPT_SHA256, PostForm, PostedResponse};
 pub(crate) use binding::{FORM_LIMIT, Kind, Sent, post, redirect};
+#[cfg(all(feature = "encryption", feature = "testing"))]
+pub(crate) use decrypt::XENC11;
+pub(crate) use decrypt::{Decryption, Encrypted, only, parse};
 pub(crate) use idp_metadata::keys_of;
 pub use idp_metadata::{Binding, IdentityProvider, Lifetime, MetadataError, MetadataTrust};
 pub use logout::Extent;
@@ -44,7 +48,7 @@ pub(crate) const HTTP_REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTT
 /// SAML Core 8.3.6: the name of a SAML entity.
 pub(crate) const ENTITY_FORMAT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
 /// XML Encryption.
-const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+pub(crate) const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
 /// XML Schema, in documents.
 pub(crate) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 

@@ -39,6 +39,13 @@ texts! {
         /// An element is encrypted, and we cannot decrypt it.
         #[error("the message holds {0}, which cannot be decrypted here")]
         Encrypted(Quoted) = "saml.encrypted";
+        /// Encrypted in a way that is unsafe or unknown: what for, and its URI.
+        #[error("the message is encrypted with {1} as {0}, which is not allowed")]
+        EncryptionAlgorithm(&'static str, Quoted) = "saml.encryption_algorithm_not_allowed";
+        /// It could not be decrypted to what should be there. There is nothing more to know: the difference between a
+        /// wrong key, a wrong padding and broken XML would tell whoever changes a ciphertext what is in it.
+        #[error("what is encrypted in the message cannot be decrypted to what belongs there")]
+        DecryptionFailed = "saml.decryption_failed";
         /// A condition that we do not know, so we cannot say that it holds (SAML Core 2.5.1).
         #[error("the assertion has the condition {0}, which is not known")]
         UnknownCondition(Quoted) = "saml.condition_unknown";
@@ -69,8 +76,10 @@ pub(crate) struct Envelope<'d> {
     pub(crate) in_response_to: Option<&'d str>,
     /// `Err` when it is anything but Success.
     pub(crate) status: Result<(), Status>,
-    /// [`take_census`] has seen that there is at most one.
+    /// Plain or encrypted; [`take_census`] has seen that there is at most one.
     assertion: Option<Element<'d>>,
+    /// All IDs in it.
+    ids: Vec<&'d str>,
 }
 
 /// Whom an answer names as its issuer, before anything of it has been judged: good for finding who may judge it, and for
@@ -87,7 +96,7 @@ impl<'d> Envelope<'d> {
         if !response.is(SAMLP, "Response") {
             return Err(MessageError::UnexpectedMessage(response.quoted(), "Response"));
         }
-        take_census(document)?;
+        let ids = take_census(response, Vec::with_capacity(4))?;
         version(response)?;
         response.required("ID")?;
         instant(response, response.required("IssueInstant")?)?;
@@ -97,9 +106,7 @@ impl<'d> Envelope<'d> {
         parts.optional(SAMLP, "Extensions");
         let status = status(parts.one(SAMLP, "Status")?)?;
         let assertion = parts.optional(SAML, "Assertion");
-        if let Some(encrypted) = parts.optional(SAML, "EncryptedAssertion") {
-            return Err(MessageError::Encrypted(encrypted.quoted()));
-        }
+        let assertion = assertion.or_else(|| parts.optional(SAML, "EncryptedAssertion"));
         parts.end()?;
         Ok(Self {
             response,
@@ -108,6 +115,7 @@ impl<'d> Envelope<'d> {
             in_response_to: response.attribute("InResponseTo"),
             status,
             assertion,
+            ids,
         })
     }
 
@@ -117,9 +125,14 @@ impl<'d> Envelope<'d> {
         Ok(self.issuer.or_else(inner).map(Element::text).transpose()?.map(trim_xml))
     }
 
-    /// The one assertion.
+    /// The one assertion, or what it is encrypted in.
     pub(crate) fn assertion(&self) -> Result<Element<'d>, MessageError> {
         self.assertion.ok_or(MessageError::AssertionCount(0))
+    }
+
+    /// Looks at what was decrypted as at the response that it came in, and at the IDs of both.
+    pub(crate) fn must_be_in_order(&self, decrypted: &Document<'_>) -> Result<(), MessageError> {
+        take_census(decrypted.root(), self.ids.clone()).map(|_| ())
     }
 }
 
@@ -135,9 +148,9 @@ pub(super) fn version(element: Element<'_>) -> Result<(), MessageError> {
 /// such an assertion, no ID stands twice, and nothing else looks like an ID. What hides elsewhere (`Extensions`,
 /// `Object`, `Advice`, `AttributeValue`, `StatusDetail`) is how signature wrapping works (Somorovsky et al., USENIX
 /// Security 2012).
-fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
-    let response = document.root();
-    let mut ids: Vec<&str> = Vec::with_capacity(4);
+///
+/// Returns the IDs, with those that were known before.
+fn take_census<'d>(response: Element<'d>, mut ids: Vec<&'d str>) -> Result<Vec<&'d str>, MessageError> {
     let mut assertions = 0;
     for element in response.descendants() {
         note_ids(element, &mut ids)?;
@@ -168,7 +181,7 @@ fn take_census(document: &Document<'_>) -> Result<(), MessageError> {
     ids.sort_unstable();
     match ids.iter().zip(ids.iter().skip(1)).find(|(a, b)| a == b) {
         Some((id, _)) => Err(MessageError::DuplicateId(Quoted::new(id))),
-        None => Ok(()),
+        None => Ok(ids),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Our own metadata, for the identity provider to import (SAML Metadata 2.3, 2.4.4).
 
+use super::decrypt::{MGF1_SHA256, OAEP, OAEP_11, XENC11};
 use super::{HTTP_POST, HTTP_REDIRECT, MD, SAMLP};
-use crate::crypto::Certificate;
+use crate::crypto::{Certificate, Cipher, DigestMethod, Method as _};
 use crate::dsig::DS;
 use crate::ids::{EndpointUrl, EntityId};
 use crate::xml::Writer;
@@ -72,6 +73,8 @@ impl Contact {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Published {
     pub(crate) signing: Vec<Certificate>,
+    /// Of our newest key that decrypts.
+    pub(crate) decrypted_with: Option<Certificate>,
     pub(crate) encryption: Vec<Certificate>,
     pub(crate) organization: Option<Organization>,
     pub(crate) contacts: Vec<Contact>,
@@ -99,12 +102,9 @@ impl SpMetadata<'_> {
         out.attribute("AuthnRequestsSigned", if self.requests_signed { "true" } else { "false" });
         out.attribute("WantAssertionsSigned", "true").attribute("protocolSupportEnumeration", SAMLP);
         let signing = self.current.into_iter().chain(&self.published.signing);
-        let encryption = self.published.encryption.iter().map(|key| ("encryption", key));
-        for (purpose, certificate) in signing.map(|key| ("signing", key)).chain(encryption) {
-            out.start("md:KeyDescriptor").attribute("use", purpose);
-            out.start("ds:KeyInfo").attribute("xmlns:ds", DS).start("ds:X509Data");
-            out.leaf("ds:X509Certificate", &certificate.to_base64()).end().end().end();
-        }
+        signing.for_each(|key| key_descriptor(&mut out, "signing", key, false));
+        self.published.decrypted_with.iter().for_each(|key| key_descriptor(&mut out, "encryption", key, true));
+        self.published.encryption.iter().for_each(|key| key_descriptor(&mut out, "encryption", key, false));
         for (binding, slo) in self.slo.iter().flat_map(|slo| [(HTTP_REDIRECT, slo), (HTTP_POST, slo)]) {
             out.start("md:SingleLogoutService").attribute("Binding", binding);
             out.attribute("Location", slo.as_ref()).end();
@@ -135,4 +135,21 @@ impl SpMetadata<'_> {
         }
         out.finish()
     }
+}
+
+/// With `decrypted`, also how to encrypt to it (SAML Metadata 2.4.1.1): what is listed is all that is taken.
+fn key_descriptor(out: &mut Writer, purpose: &str, certificate: &Certificate, decrypted: bool) {
+    out.start("md:KeyDescriptor").attribute("use", purpose);
+    out.start("ds:KeyInfo").attribute("xmlns:ds", DS).start("ds:X509Data");
+    out.leaf("ds:X509Certificate", &certificate.to_base64()).end().end();
+    if decrypted {
+        for (_, uri) in Cipher::ALL {
+            out.start("md:EncryptionMethod").attribute("Algorithm", uri).end();
+        }
+        out.start("md:EncryptionMethod").attribute("Algorithm", OAEP_11).start("ds:DigestMethod");
+        out.attribute("xmlns:ds", DS).attribute("Algorithm", DigestMethod::Sha256.uri()).end();
+        out.start("xenc11:MGF").attribute("xmlns:xenc11", XENC11).attribute("Algorithm", MGF1_SHA256).end().end();
+        out.start("md:EncryptionMethod").attribute("Algorithm", OAEP).end();
+    }
+    out.end();
 }

@@ -380,7 +380,7 @@ impl ServiceProvider {
     fn judge_request(&self, message: &LogoutMessage, now: UnixTime) -> Result<UnclaimedLogoutRequest, Error> {
         must_be(Kind::Request, message)?;
         let signed = message.signed(self.idp.keys(), &self.policy(now))?;
-        let received = ReceivedLogoutRequest::from_signed(&signed)?;
+        let received = ReceivedLogoutRequest::from_signed(&signed, &self.service.decryption())?;
         self.judge_head("LogoutRequest", &received.head)?;
         let begin = received.head.issue_instant;
         let end = received.not_on_or_after.unwrap_or_else(|| begin.plus(THEIRS_FOR)).min(begin.plus(THEIRS_AT_MOST));

@@ -95,6 +95,8 @@ pub struct ServiceProvider {
     says_signed: Option<bool>,
     force_authn: bool,
     max_authn_age: Option<Duration>,
+    requires_encryption: bool,
+    refuses_unauthenticated_encryption: bool,
 }
 
 impl ServiceProvider {
@@ -125,6 +127,8 @@ impl ServiceProvider {
             says_signed: None,
             force_authn: false,
             max_authn_age: None,
+            requires_encryption: false,
+            refuses_unauthenticated_encryption: false,
         }
     }
 
@@ -164,6 +168,12 @@ impl ServiceProvider {
         /// How long ago a person may have authenticated at the identity provider. An answer about an earlier time is
         /// refused; [`Routes`](crate::http::Routes) then ask once more, with `ForceAuthn`.
         pub fn with_max_authn_age(mut self, age: Duration) { self.max_authn_age = Some(age) }
+        /// Takes only encrypted assertions: for who must know that no browser, and nothing that sees its traffic, can read
+        /// them. See `Service::with_decryption_key` (feature `encryption`).
+        pub fn requiring_encryption(mut self) { self.requires_encryption = true }
+        /// Takes AES-CBC only in a signed response. Without this, an assertion that is signed inside is taken from CBC as
+        /// well, which Entra ID is known to use; the [manual](crate::manual::portal#token-encryption) says what that costs.
+        pub fn refusing_unauthenticated_encryption(mut self) { self.refuses_unauthenticated_encryption = true }
     }
 
     getters! {

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::ServiceProvider;
 use crate::crypto::Certificate;
-use crate::dsig::{DsigError, Policy, signature_of, verify};
+use crate::dsig::{DsigError, Policy, Signed, signature_of, verify};
 use crate::encoding::trim_xml;
 use crate::error::{Bound, Error, Mismatch, Rejection};
 use crate::ids::MessageId;
-use crate::saml::{Assertion, ENTITY_FORMAT, Envelope, SubjectConfirmation};
+use crate::saml::{
+    Assertion, Decryption, ENTITY_FORMAT, Encrypted, Envelope, MessageError, SAML, SubjectConfirmation, only, parse,
+};
 use crate::time::{Outside, UnixTime, Validity};
 use crate::xml::{Document, Limits};
 
@@ -137,19 +139,60 @@ pub(super) fn must_answer(
 /// SAML Profiles 4.1.4.5 and Bindings 3.5: the assertion is signed, or the response around it is. Every signature in
 /// either place must be good, and what is read is what was signed.
 fn is_signed(sp: &ServiceProvider, envelope: &Envelope<'_>, now: UnixTime) -> Result<(Assertion, Certificate), Error> {
-    let element = envelope.assertion()?;
+    let (element, ours) = (envelope.assertion()?, sp.service.decryption());
+    let encrypted = element.is(SAML, "EncryptedAssertion");
+    match encrypted {
+        true => ours.must_be_possible(element)?,
+        false if sp.requires_encryption => return Err(Rejection::EncryptionRequired.into()),
+        false => {}
+    }
     let policy = Policy { now, skew: sp.clock_skew, leniency: sp.idp.leniency() };
     let keys = sp.idp.keys();
     let response = match signature_of(envelope.response) {
         Some(_) => Some(verify(envelope.response, keys, &policy)?),
         None => None,
     };
-    let assertion = match signature_of(element) {
-        Some(_) => Some(verify(element, keys, &policy)?),
-        None => None,
+    let signed = match (encrypted, signature_of(element)) {
+        (true, _) => is_signed_inside(sp, envelope, response, &ours, &policy)?,
+        (false, Some(_)) => verify(element, keys, &policy)?,
+        (false, None) => response.ok_or_else(|| DsigError::Missing(element.quoted()))?,
     };
-    let signed = assertion.or(response).ok_or_else(|| DsigError::Missing(element.quoted()))?;
-    Ok((Assertion::from_signed(&signed)?, signed.certificate().clone()))
+    Ok((Assertion::from_signed(&signed, &ours)?, signed.certificate().clone()))
+}
+
+/// The same for an encrypted assertion. If the response is signed, what is decrypted is what was signed; and the
+/// signature inside, if there is one, must be good as well.
+fn is_signed_inside(
+    sp: &ServiceProvider, envelope: &Envelope<'_>, response: Option<Signed>, ours: &Decryption<'_>, policy: &Policy,
+) -> Result<Signed, Error> {
+    let octets = response.as_ref().map(|signed| Document::parse_str(signed.octets(), &Limits::MESSAGE.of_octets()));
+    let octets = octets.transpose()?;
+    let place = match &octets {
+        Some(octets) => Envelope::read(octets)?.assertion()?,
+        None => envelope.assertion()?,
+    };
+    let encrypted = Encrypted::read(place)?;
+    // Nobody vouches for the ciphertext, and it can be changed so that what comes out of it changes as one likes.
+    let exposed = octets.is_none() && !encrypted.is_authenticated();
+    if exposed && sp.refuses_unauthenticated_encryption {
+        return Err(Rejection::EncryptionNotAuthenticated.into());
+    }
+    let xml = encrypted.decrypt(ours)?;
+    let verified = || -> Result<Signed, Error> {
+        let document = parse(&xml)?;
+        let assertion = only(&document, "Assertion")?;
+        envelope.must_be_in_order(&document)?;
+        match (signature_of(assertion), response) {
+            (Some(_), _) => Ok(verify(assertion, sp.idp.keys(), policy)?),
+            (None, Some(response)) => Ok(response.decrypted(assertion)?),
+            (None, None) => Err(DsigError::Missing(assertion.quoted()).into()),
+        }
+    };
+    match verified() {
+        // "Decrypted, but not signed" would be an answer about the plaintext.
+        Err(_) if exposed => Err(MessageError::DecryptionFailed.into()),
+        verdict => verdict,
+    }
 }
 
 /// SAML Profiles 4.1.4.2. With Entra's shared keys this is what tells one tenant from another.

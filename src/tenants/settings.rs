@@ -75,6 +75,12 @@ pub struct Settings {
     /// How many seconds ago a person may have authenticated.
     #[cfg_attr(feature = "serde", serde(default))]
     pub max_authn_age: Option<u64>,
+    /// Takes only encrypted assertions.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub require_encryption: bool,
+    /// Takes AES-CBC only in a signed response.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub refuse_unauthenticated_encryption: bool,
     /// What fills the fields of your own record; if nothing is said, what all connections share.
     #[cfg_attr(feature = "serde", serde(default))]
     pub mapping: Option<Mapping>,
@@ -191,6 +197,8 @@ impl Settings {
             authn_requests_signed: None,
             force_authn: false,
             max_authn_age: None,
+            require_encryption: false,
+            refuse_unauthenticated_encryption: false,
             mapping: None,
             danger_allow_sha1: false,
             danger_allow_expired_certificates: false,

@@ -1,7 +1,7 @@
 //! Single logout from the other side: reads our messages, and makes those of the identity provider.
 
 use super::{TestIdp, TestKey};
-use crate::crypto::{Method as _, SignatureMethod};
+use crate::crypto::{Method as _, SignatureMethod, SigningKey};
 use crate::dsig::{Placement, SignatureStyle, sign_element};
 use crate::encoding::{base64_decode, base64_encode, deflate, inflate, pairs, percent_decode, percent_encode};
 use crate::ids::EndpointUrl;
@@ -237,7 +237,7 @@ impl TestLogout {
         }
         if let Some(key) = self.key {
             query.extend(["&SigAlg=", &encode(&self.algorithm)]);
-            let signature = key.signing_key().sign(query.as_bytes()).unwrap_or_default();
+            let signature = sign_octets(&key.signing_key(), query.as_bytes());
             query.extend(["&Signature=", &encode(&base64_encode(&signature))]);
         }
         query
@@ -268,6 +268,27 @@ impl TestLogout {
             LogoutMessage::from_query(&self.query()).expect("a query that can be read")
         }
     }
+}
+
+/// The query that carries a message of any kind, signed by a key or by nobody: what an attacker makes, or a careless
+/// identity provider.
+#[must_use]
+pub fn redirect_query(parameter: &str, xml: &str, key: Option<TestKey>) -> String {
+    let mut query = format!("{parameter}={}", percent_encode(&base64_encode(&deflate(xml.as_bytes()))));
+    if let Some(key) = key {
+        query.extend(["&SigAlg=", &percent_encode(SignatureMethod::RsaSha256.uri())]);
+        query.extend([
+            "&Signature=",
+            &percent_encode(&base64_encode(&sign_octets(&key.signing_key(), query.as_bytes()))),
+        ]);
+    }
+    query
+}
+
+/// Signs octets as a query is signed, with RSA-SHA256; empty without randomness.
+#[must_use]
+pub fn sign_octets(key: &SigningKey, octets: &[u8]) -> Vec<u8> {
+    key.sign(octets).unwrap_or_default()
 }
 
 /// Nothing in a percent-encoded value but its escapes has a `%` before it.

@@ -17,11 +17,15 @@
 //! # Ok::<(), entra_sso::Error>(())
 //! ```
 
+#[cfg(feature = "encryption")]
+mod encryption;
 mod logout;
 mod request;
 mod response;
 
-pub use logout::{ReceivedLogout, TestLogout};
+#[cfg(feature = "encryption")]
+pub use encryption::{TestEncryption, TestKeyPlace};
+pub use logout::{ReceivedLogout, TestLogout, redirect_query, sign_octets};
 pub use request::ReceivedRequest;
 pub use response::{TestKey, TestResponse, TestSigning};
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "encryption")]
+use super::TestEncryption;
 use super::{ADA, TestIdp, sign};
 use crate::crypto::{Certificate, DigestMethod, SigningKey, digest};
 use crate::dsig::Placement;
@@ -43,14 +45,28 @@ pub enum TestKey {
 
 impl TestKey {
     fn read(self) -> (Certificate, SigningKey) {
-        let (certificate, key): (&[u8], &[u8]) = match self {
+        let (certificate, key) = self.der();
+        let certificate = Certificate::from_der(certificate).expect("one that tests have read");
+        (certificate, SigningKey::parse(key).expect("one that tests have read"))
+    }
+
+    fn der(self) -> (&'static [u8], &'static [u8]) {
+        match self {
             Self::Idp => (include_bytes!("idp.cert.der"), include_bytes!("idp.key.der")),
             Self::Expired => (include_bytes!("expired.cert.der"), include_bytes!("idp.key.der")),
             Self::Other => (include_bytes!("other.cert.der"), include_bytes!("other.key.der")),
             Self::ServiceProvider => (include_bytes!("sp.cert.der"), include_bytes!("sp.key.der")),
-        };
-        let certificate = Certificate::from_der(certificate).expect("one that tests have read");
-        (certificate, SigningKey::parse(key).expect("one that tests have read"))
+        }
+    }
+
+    /// The same private half, for decryption (feature `encryption`).
+    ///
+    /// # Panics
+    /// Never: tests have read it.
+    #[cfg(feature = "encryption")]
+    #[must_use]
+    pub fn decryption_key(&self) -> crate::crypto::DecryptionKey {
+        crate::crypto::DecryptionKey::parse(self.der().1).expect("one that tests have read")
     }
 
     getters! {
@@ -86,6 +102,10 @@ pub struct TestResponse {
     relay_state: Option<String>,
     before_signing: Vec<(String, String)>,
     after_signing: Vec<(String, String)>,
+    #[cfg(feature = "encryption")]
+    encrypted: Option<TestEncryption>,
+    #[cfg(feature = "encryption")]
+    encrypted_name_id: Option<TestEncryption>,
 }
 
 /// Holds the place of the assertion in the response.
@@ -124,6 +144,10 @@ impl TestResponse {
             relay_state: None,
             before_signing: Vec::new(),
             after_signing: Vec::new(),
+            #[cfg(feature = "encryption")]
+            encrypted: None,
+            #[cfg(feature = "encryption")]
+            encrypted_name_id: None,
         }
     }
 
@@ -187,6 +211,20 @@ impl TestResponse {
         self
     }
 
+    /// Encrypts the assertion, once it is signed and before the response is (feature `encryption`).
+    #[cfg(feature = "encryption")]
+    pub fn encrypted(mut self, how: TestEncryption) -> Self {
+        self.encrypted = Some(how);
+        self
+    }
+
+    /// Encrypts the `NameID` (feature `encryption`).
+    #[cfg(feature = "encryption")]
+    pub fn encrypted_name_id(mut self, how: TestEncryption) -> Self {
+        self.encrypted_name_id = Some(how);
+        self
+    }
+
     getters! {
         /// As a service provider reads it.
         ///
@@ -208,6 +246,11 @@ impl TestResponse {
         // What is signed already is not edited again.
         let response = edit(self.response(HERE), &self.before_signing);
         let assertion = finish(assertion.as_str(), TestSigning::Assertion);
+        #[cfg(feature = "encryption")]
+        let assertion = match &self.encrypted {
+            Some(how) => how.encrypt("EncryptedAssertion", &assertion),
+            None => assertion,
+        };
         let response = response.replacen(HERE, &assertion, 1);
         edit(finish(&response, TestSigning::Response), &self.after_signing)
     }
@@ -234,8 +277,16 @@ impl TestResponse {
         let time = |time: Option<UnixTime>| time.map(|time| time.to_string());
         out.start("Assertion").attribute("ID", &id).attribute("IssueInstant", &self.now.to_string());
         out.attribute("Version", "2.0").attribute("xmlns", SAML).leaf("Issuer", &self.issuer);
-        out.start("Subject").start("NameID").attribute("Format", &self.name_id.1);
-        out.text(&self.name_id.0).end();
+        let mut name_id = Writer::new();
+        name_id.start("NameID").attribute("Format", &self.name_id.1).text(&self.name_id.0);
+        let name_id = name_id.finish();
+        #[cfg(feature = "encryption")]
+        let name_id = match &self.encrypted_name_id {
+            // Without a namespace of its own: it has that of its place.
+            Some(how) => how.encrypt("EncryptedID", &name_id),
+            None => name_id,
+        };
+        out.start("Subject").element(&name_id);
         let bearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
         out.start("SubjectConfirmation").attribute("Method", bearer);
         out.start("SubjectConfirmationData");

@@ -112,6 +112,22 @@ impl<'d> Element<'d> {
             .map(move |found| (document.uri(found.namespace), document.str(found.local), document.str(found.value)))
     }
 
+    /// Prefix and URI of each namespace in scope; of the default one, the prefix is empty.
+    pub(crate) fn namespaces(self) -> Vec<(&'d str, &'d str)> {
+        let mut found: Vec<(&str, &str)> = Vec::new();
+        let mut next = Some(self);
+        while let Some(element) = next {
+            for declaration in self.document.declarations_of(element.node) {
+                let prefix = self.document.str(declaration.prefix);
+                if found.iter().all(|(inner, _)| *inner != prefix) {
+                    found.push((prefix, self.document.str(declaration.uri)));
+                }
+            }
+            next = element.parent();
+        }
+        found
+    }
+
     /// As [`attribute`](Self::attribute), when the schema demands it.
     pub(crate) fn required(self, name: &'static str) -> Result<&'d str, XmlError> {
         self.attribute(name).ok_or_else(|| XmlError::MissingAttribute(self.quoted(), name))
