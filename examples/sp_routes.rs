@@ -1,16 +1,15 @@
 //! A whole service provider on standard input: another program is its browser, and the network between them.
 //!
 //! ```text
-//! sp_routes --base URL --idp-metadata FILE [--sign] [--post] [--slo URL]
+//! sp_routes --base URL --idp-metadata FILE [--sign] [--decrypt] [--post] [--slo URL]
 //! in : {"method":"GET", "target":"/saml/login?return_to=/", "headers":[["cookie","…"],…], "body":"text"?, "now":"RFC 3339"?}
 //! out: {"status":303, "headers":[["location","…"],…], "body":"text", "outcome":"SignedIn", "code":"saml.…"|null,
 //!       "message":"…"|null, "login":{"issuer":"…", "name_id":{…}, "session_index":"…"|null, "attributes":{…}}|null,
 //!       "session":"who is signed in now"|null, "ended":how many sessions ended?, "extent":"Everywhere"?}
 //! ```
 //! One JSON object a line, and one a line in answer, in order. `--sign` signs what it sends with a published test key,
-//! `--post` sends by HTTP-POST where it has the choice,
-//! `--slo` is where logout messages come to. Whoever signs in gets a session, by a cookie of that name. Addresses
-//! with `http` are allowed here.
+//! `--decrypt` decrypts with another one, `--post` sends by HTTP-POST where it has the choice, `--slo` is where logout
+//! messages come to. Whoever signs in gets a session, by a cookie of that name. Addresses with `http` are allowed here.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -31,6 +30,7 @@ struct Arguments {
     idp_metadata: String,
     slo: Option<String>,
     sign: bool,
+    decrypt: bool,
     post: bool,
 }
 
@@ -44,6 +44,7 @@ impl Arguments {
                 "--idp-metadata" => found.idp_metadata = value()?,
                 "--slo" => found.slo = Some(value()?),
                 "--sign" => found.sign = true,
+                "--decrypt" => found.decrypt = true,
                 "--post" => found.post = true,
                 _ => return Err(format!("{word} is no option")),
             }
@@ -91,10 +92,15 @@ fn service_provider(arguments: &Arguments) -> Result<ServiceProvider, Box<dyn Er
     let (metadata, now) = (std::fs::read(&arguments.idp_metadata)?, UnixTime::now());
     let idp = danger::metadata_with_plain_http(None, &metadata, MetadataTrust::ConfiguredByAdmin, now)?;
     let mut sp = ServiceProvider::at(&danger::plain_http(&arguments.base)?, idp);
+    let mut service = Service::new();
     if arguments.sign {
         let key = TestKey::ServiceProvider;
-        let service = Service::new().with_signing_key(key.signing_key(), key.certificate())?;
-        sp = sp.with_service(service).signing_requests();
+        service = service.with_signing_key(key.signing_key(), key.certificate())?;
+        sp = sp.signing_requests();
+    }
+    if arguments.decrypt {
+        let key = TestKey::Other;
+        service = service.with_decryption_key(key.decryption_key(), key.certificate())?;
     }
     if arguments.post {
         sp = sp.with_request_binding(Binding::Post);
@@ -102,7 +108,7 @@ fn service_provider(arguments: &Arguments) -> Result<ServiceProvider, Box<dyn Er
     if let Some(slo) = &arguments.slo {
         sp = sp.with_single_logout_service(danger::plain_http(slo)?);
     }
-    Ok(sp)
+    Ok(sp.with_service(service))
 }
 
 impl Application {
@@ -125,7 +131,8 @@ impl Application {
                 session = Some(self.opened);
                 let opened = Session { name: login.name_id().value.clone(), handle: login.logout_handle() };
                 self.sessions.insert(self.opened, opened);
-                response.headers.push(("set-cookie", format!("session={}; Path=/; HttpOnly; SameSite=Lax", self.opened)));
+                let cookie = format!("session={}; Path=/; HttpOnly; SameSite=Lax", self.opened);
+                response.headers.push(("set-cookie", cookie));
                 (response, json!({ "outcome": "SignedIn", "login": describe(&login) }))
             }
             Outcome::LogoutRequested(theirs, response) => {

@@ -1,7 +1,8 @@
-"""interop.py IDPS RUNS NAME... - signs in at real identity providers and compares our verdicts with what must come out.
+"""interop.py IDPS RUNS NAME... - signs in and out at real identity providers, with and without encryption, and compares our
+verdicts with what must come out.
 
 IDPS is the folder with a start.sh and a login.py for each identity provider, RUNS an empty folder for what they
-write, NAME the identity providers. SP_MESSAGES and INSPECT name our two programs. Started by interop.sh, which
+write, NAME the identity providers. SP_MESSAGES, SP_ROUTES and INSPECT name our programs. Started by interop.sh, which
 installs what is needed and stops the servers.
 
 KEEP, if it is set, names a folder that gets what inspect was asked wherever its answer was wrong. inspect judges every
@@ -13,6 +14,7 @@ import sys
 import time
 import traceback
 
+import encryption
 import logout
 from provider import (
     ACS, IDPS, KINDS, NAME, ODD_NAME, OK, RSA_SHA1, THEY, Provider, content, read, rfc3339,
@@ -56,7 +58,7 @@ LOGIN = {
     "sha1": ("signed with SHA-1", "saml.sha1_not_allowed"),
     "sha1 allowed": ("signed with SHA-1, allowed for it", OK),
 }
-TABLES = {"login": LOGIN, "logout": logout.COLUMNS}
+TABLES = {"login": LOGIN, "logout": logout.COLUMNS, "encryption": encryption.COLUMNS}
 COLUMNS = {column: what for table in TABLES.values() for column, what in table.items()}
 
 
@@ -171,7 +173,7 @@ def main():
     for name in sys.argv[3:]:
         begun = time.time()
         provider = Provider(KINDS[name], COLUMNS)
-        for cases in (login, logout.cases):
+        for cases in (login, logout.cases, encryption.cases):
             attempt(provider, cases)
         provider.stop()
         providers.append(provider)
@@ -190,7 +192,7 @@ def main():
         print("interop: FAILED %s" % failure)
     print("\ninterop: %d identity providers: %s" % (len(providers), ", ".join(p.kind.name for p in providers)))
     print("interop: %d passed, %d failed" % (passed, len(failures)))
-    sys.exit(bool(failures) or passed < 35 * len(providers))
+    sys.exit(bool(failures) or passed < 70 * len(providers))
 
 
 main()

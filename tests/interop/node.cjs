@@ -72,7 +72,9 @@ const hooks = {
     // Without a certificate of the participant's samlp checks no signature. `deflate` is about Redirect, whatever came.
     const logout = (options) => {
       for (const one of participants) one.cert = option("check_requests") ? signingCert : undefined;
-      return samlp.logout({ ...options, deflate: true, sessionParticipants: new SessionParticipants(participants) });
+      const clearIdPSession = (done) => done(option("slo_status") ? new Error("as it was told to say") : undefined);
+      const sessionParticipants = new SessionParticipants(participants);
+      return samlp.logout({ ...options, deflate: true, sessionParticipants, clearIdPSession });
     };
     const value = { parseRequest, getSamlResponse, logout };
     return new Proxy(samlp, { get: (whole, name) => value[name] || whole[name] });

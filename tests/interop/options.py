@@ -10,13 +10,17 @@ Handler = http.server.BaseHTTPRequestHandler
 parse_http = Handler.parse_request
 
 
-def option(name):
-    """Whether it is on now. Without the file nothing has been told yet."""
+def options():
+    """Without the file nothing has been told yet."""
     path = os.environ["INTEROP_RUN"] + "/options.json"
     if not os.path.exists(path):
-        return False
+        return {}
     with open(path, encoding="utf-8") as f:
-        return json.load(f).get(name, False)
+        return json.load(f)
+
+
+def option(name):
+    return options().get(name, False)
 
 
 def serve(path):

@@ -1,6 +1,7 @@
 """A person with a browser, and examples/sp_routes as the site that the browser knows at BASE."""
 import base64
 import email.message
+import html
 import json
 import os
 import re
@@ -57,7 +58,7 @@ class Hop:
     """What a browser is about to send, and what of SAML it carries."""
 
     def __init__(self, url, fields=None):
-        self.url, self.fields = url, fields
+        self.url, self.fields, self.binding = url, fields, "post" if fields else "redirect"
         carried = fields or dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
         self.kind = next((kind for kind in ("SAMLRequest", "SAMLResponse") if kind in carried), None)
         self.ours = url.startswith(SITE)
@@ -101,7 +102,7 @@ class Hop:
 
 
 class Person(Browser):
-    """Follows redirects and forms, from hop to hop."""
+    """Follows redirects, forms and the first frame of a page, from hop to hop."""
 
     def __init__(self, p, site):
         super().__init__()
@@ -116,12 +117,15 @@ class Person(Browser):
             if answer.is_redirect:
                 hop = Hop(urllib.parse.urljoin(hop.url, answer.headers["location"]))
             else:
-                form = self.p.form(answer.text)
-                if not form:
+                form, frame = self.p.form(answer.text), re.search(r'<iframe src="([^"]+)"', answer.text)
+                if form:
+                    url = form.pop("action")
+                    hop = Hop(url, form)
+                elif frame:
+                    hop = Hop(urllib.parse.urljoin(hop.url, html.unescape(frame[1])))
+                else:
                     self.at = hop
                     return None
-                url = form.pop("action")
-                hop = Hop(url, form)
             if until(hop):
                 return hop
 

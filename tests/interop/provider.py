@@ -25,13 +25,29 @@ NS = {"p": "urn:oasis:names:tc:SAML:2.0:protocol", "a": "urn:oasis:names:tc:SAML
       "m": "urn:oasis:names:tc:SAML:2.0:metadata", "d": "http://www.w3.org/2000/09/xmldsig#"}
 RSA = "http://www.w3.org/2001/04/xmldsig-more#rsa-"
 RSA_SHA1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
+XMLENC, XMLENC11 = "http://www.w3.org/2001/04/xmlenc#", "http://www.w3.org/2009/xmlenc11#"
 NAME = "alice@example.org"
 ODD_NAME = "zoë.o'neil+\"a\"&<b>]]>@example.org"
 
 # What must come of a case, if not a refusal of ours with a code: we accept, or the identity provider itself refuses.
 OK, THEY = "ok", "they"
-NO_SHA384 = "it does not know RSA with SHA-384"
+# Reasons for what several cannot do.
 ALWAYS_SIGNS = "it signs the assertion, always"
+NO_NAMES = "it does not encrypt names alone"
+ONE_CIPHER = "it encrypts with AES-128-CBC and RSA-OAEP only"
+OTHER_CIPHERS = "aes128-gcm, aes192-gcm, aes256-gcm, aes192-cbc, aes256-cbc, 3des, rsa15, enc bare gcm"
+NO_AES192 = "it does not know AES-192"
+ENCRYPTS_LAST = "it signs the response when everything in it is encrypted"
+ALWAYS_OUT = "it always answers that it signed the person out"
+
+
+def why(columns_of):
+    """{reason: columns} turned round."""
+    return {column: reason for reason, columns in columns_of.items() for column in columns.split(", ")}
+
+
+def cipher_uri(cipher):
+    return (XMLENC11 if "gcm" in cipher else XMLENC) + {"3des-cbc": "tripledes-cbc"}.get(cipher, cipher)
 
 
 class Kind:
@@ -43,6 +59,8 @@ class Kind:
     logout_refusal = None  # and a logout message, if not the same
     environment = {}
     slo_by_metadata = False  # whether our metadata says how it is to send logout messages
+    usual_cipher, hides_name = "aes128-gcm", False  # what it encrypts with; whether an encrypted name is another one
+    costly = False  # whether a logout that it refuses leaves its session behind
     signed_out = "^signed out$"  # the page that shows that it has taken the answer to its logout
 
     @staticmethod
@@ -64,10 +82,15 @@ class Kind:
 class Pysaml2(Kind):
     name, refusal, logout_refusal = "pysaml2", "IncorrectlySigned", "IncorrectlySigned|SignatureError"
     environment = {"PYTHONPATH": HERE + "/pysaml2:" + HERE}
+    cannot = why({NO_NAMES: "enc name, in name", ENCRYPTS_LAST: "enc late"})
 
     @staticmethod
     def options(signed, algorithm, check):
         return {"sign_response": "r" in signed, "sign_assertion": "a" in signed, "sig": algorithm, "check_requests": check}
+
+    @staticmethod
+    def encryption(element, cipher, key="rsa-oaep"):
+        return {"enc": cipher, "key_enc": key}
 
     @staticmethod
     def begin(p, browser):
@@ -87,7 +110,13 @@ class SimpleSamlPhp(Kind):
                 "signature.algorithm": RSA_SHA1 if algorithm == "sha1" else RSA + algorithm,
                 "validate.authnrequest": check, "redirect.validate": check}
 
-    slo_by_metadata, signed_out = True, "metadata=1"
+    slo_by_metadata, signed_out, usual_cipher = True, "metadata=1", "aes128-cbc"
+    cannot = why({ONE_CIPHER: OTHER_CIPHERS, ENCRYPTS_LAST: "enc late", ALWAYS_OUT: "answer failed",
+                  "it says so only where another application failed": "answer partly"})
+
+    @staticmethod
+    def encryption(element, cipher):
+        return {"assertion.encryption" if element == "EncryptedAssertion" else "nameid.encryption": True}
 
     @staticmethod
     def logout_options(check, post):
@@ -109,7 +138,26 @@ class LemonLdap(Kind):
     restarts = True  # it reads its options when it starts
     users = {"alice": {"uid": "alice", "mail": NAME, "cn": "Alice Example", "groups": ["staff", "admins"]},
              "zoe": {"uid": "zoe", "mail": ODD_NAME, "cn": "Bjørn \"Bob\" <O'Neil> & Søn", "groups": ["staff"]}}
-    cannot = {"response": ALWAYS_SIGNS, "unsigned": ALWAYS_SIGNS}
+    cannot = why({
+        ALWAYS_SIGNS: "response, unsigned, enc response, enc bare cbc", ONE_CIPHER: OTHER_CIPHERS, ENCRYPTS_LAST: "enc late",
+        "it shows success whatever our answer is": "in bad redirect, in bad post, in bare redirect, in bare post",
+        "it leaves the name as it is, though it is told to encrypt it": "enc name, in name",
+        "it shows a page of its own instead": "answer failed", ALWAYS_OUT: "answer partly",
+    })
+    slo_by_metadata = costly = True
+    logout_refusal, usual_cipher, signed_out = "Signature is not valid", "aes128-cbc", "icons/ok.png"
+
+    @staticmethod
+    def encryption(element, cipher):
+        return {"samlSPMetaDataOptionsEncryptionMode": "assertion"}
+
+    @staticmethod
+    def logout_options(check, post):
+        return {"samlSPMetaDataOptionsCheckSLOMessageSignature": int(check)}
+
+    @staticmethod
+    def begin_logout(p, login):
+        return urllib.parse.urljoin(p.sso, "/?logout=1")
 
     @staticmethod
     def options(signed, algorithm, check):
@@ -124,7 +172,14 @@ class LemonLdap(Kind):
 class Samlp(Kind):
     name, refusal = "samlp", "Signature check errors|MUST be signed"
     environment = {"NODE_OPTIONS": '--require "%s/node.cjs"' % HERE}
-    cannot = {"sha384": "it knows RSA with SHA-1 and SHA-256", "sha512": "it knows RSA with SHA-1 and SHA-256"}
+    cannot = why({"it knows RSA with SHA-1 and SHA-256": "sha384, sha512", NO_NAMES: "enc name, in name",
+                  NO_AES192: "aes192-gcm, aes192-cbc", "it encrypts keys with RSA-OAEP only": "rsa15",
+                  ENCRYPTS_LAST: "enc late", "it writes PartialLogout in the place of a failure": "answer partly"})
+
+    @staticmethod
+    def encryption(element, cipher):
+        return {"encrypt": True, "encryptionAlgorithm": cipher_uri(cipher),
+                "disallowEncryptionWithInsecureAlgorithm": False}
 
     @staticmethod
     def options(signed, algorithm, check):
@@ -145,7 +200,15 @@ class Samlp(Kind):
 class Samlify(Kind):
     name, refusal = "samlify", "SIGNATURE|SIG_ALG"
     environment = {"NODE_OPTIONS": '--require "%s/node.cjs"' % HERE}
-    cannot = {"sha384": NO_SHA384, "unsigned": "it signs the response when it does not sign the assertion"}
+    cannot = why({"it does not know RSA with SHA-384": "sha384", NO_NAMES: "enc name, in name",
+                  "it signs the response when it does not sign the assertion": "unsigned, enc bare gcm, enc bare cbc",
+                  NO_AES192: "aes192-gcm, aes192-cbc", ALWAYS_OUT: "answer failed, answer partly"})
+
+    @staticmethod
+    def encryption(element, cipher, key="rsa-oaep-mgf1p"):
+        return {"enc": cipher_uri(cipher), "keyEnc": XMLENC + key}
+
+    encrypts_late = {"encryptThenSign": False}
 
     @staticmethod
     def options(signed, algorithm, check):
@@ -156,7 +219,15 @@ class Lasso(Kind):
     name, usual, refusal = "lasso", "ra", r"^Ds\w+Error"
     logout_refusal = r"^(?:Ds\w+|ProfileCannotVerifySignature)Error"
     environment = {"PYTHONPATH": HERE + "/lasso:" + HERE, "INTEROP_SP": ENTITY_ID}
-    cannot = {"response": ALWAYS_SIGNS, "unsigned": ALWAYS_SIGNS}
+    cannot = why({ALWAYS_SIGNS: "response, unsigned, enc response, enc bare cbc", ENCRYPTS_LAST: "enc late",
+                  "it encrypts with AES-128-CBC, AES-256-CBC and Triple DES only": "aes128-gcm, aes192-gcm, aes256-gcm, aes192-cbc, enc bare gcm",
+                  "it knows of one application only": "answer partly"})
+    usual_cipher, hides_name = "aes128-cbc", True
+
+    @staticmethod
+    def encryption(element, cipher, key="OAEP"):
+        return {"encrypt": "assertion" if element == "EncryptedAssertion" else "nameid", "key": {"rsa-1_5": "PKCS1"}.get(key, key),
+                "sym": {"aes128-cbc": "AES_128", "aes256-cbc": "AES_256", "3des-cbc": "3DES"}[cipher]}
 
     @staticmethod
     def options(signed, algorithm, check):
@@ -231,7 +302,7 @@ class Provider:
         os.makedirs(self.run)
         if hasattr(kind, "users"):
             write(self.run + "/users.json", json.dumps(kind.users))
-        self.sp_metadata, _ = sp_messages("metadata", "--sign")
+        self.sp_metadata, _ = sp_messages("metadata", "--sign", "--decrypt")
         write(self.run + "/our-metadata.xml", self.sp_metadata)
         where = self.start()
         self.entity, self.sso, self.metadata = where["entity"], where["sso"], self.run + "/idp-metadata.xml"
@@ -273,14 +344,14 @@ class Provider:
     def can(self, column):
         return column not in self.kind.cannot
 
-    def tell(self, options):
-        if options == self.told:
+    def tell(self, options, metadata=None):
+        if self.told == (options, metadata):
             return
         write(self.run + "/options.json", json.dumps(options))
         if self.kind.restarts:
             self.stop()
             self.start()
-        self.told = options
+        self.told = options, metadata
 
     def configure(self, signed, algorithm="sha256", check=False, logout="redirect", **more):
         # SimpleSAMLphp signs assertions and wants signed requests whenever our metadata says so, and reads it from
@@ -297,7 +368,8 @@ class Provider:
             write(self.run + "/our-metadata.xml", text)  # start.sh copies it
         else:
             write(self.run + "/sp.xml", text)
-        self.tell({**self.kind.options(signed, algorithm, check), **self.kind.logout_options(check, logout == "post"), **more})
+        options = {**self.kind.options(signed, algorithm, check), **self.kind.logout_options(check, logout == "post"), **more}
+        self.tell(options, text)
 
     def request(self, binding="redirect", sign=False, damage=False):
         """Asks for a request; returns its ID, its RelayState, and the URL or the fields of the form."""
@@ -383,6 +455,12 @@ class Provider:
         if not good:
             self.failures.append("%s: %s: %s" % (self.kind.name, self.columns[column][0], why))
 
+    def must_refuse(self, column, told):
+        """What sp_routes told of a request that one of our sites refuses."""
+        expected = self.columns[column][1]
+        good = (told["outcome"], told.get("code")) == ("Refused", expected) and bool(told["message"]) and not told.get("ended")
+        self.result(column, good, "not refused with %s: %s" % (expected, without_page(told)))
+
     def finish(self):
         lines = "".join(json.dumps({"id": i, **question}) + "\n" for i, (_, question, _) in enumerate(self.cases))
         out = subprocess.run([os.environ["INSPECT"], "--jsonl"], input=lines, stdout=subprocess.PIPE, text=True, check=True)
@@ -406,6 +484,10 @@ class Provider:
             if bool(self.results[column]) == (column in self.kind.cannot):
                 self.failures.append("%s: %s: %s" % (self.kind.name, self.columns[column][0], "done though it cannot be"
                                                      if self.results[column] else "left out without a reason"))
+
+
+def without_page(told):
+    return {k: v for k, v in told.items() if k not in ("headers", "body")}
 
 
 def change_name_id(xml):

@@ -8,10 +8,12 @@ import urllib.parse
 
 import saml2.server
 from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT
+from saml2.s_utils import error_status_factory
 from saml2.sigver import verify_redirect_signature
 
 from options import form, option, serve
 
+STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
 asked = {"path": "", "logout": None}
 parse_http = http.server.BaseHTTPRequestHandler.parse_request
 parse_saml = saml2.server.Server.parse_authn_request
@@ -28,6 +30,9 @@ def signature_of(query):
 
 
 def parse_authn_request(self, enc_request, binding):
+    import maker
+    for mode, place in (("cbc", "2001/04/xmlenc#"), ("gcm", "2009/xmlenc11#")):
+        maker.ENC["aes192-" + mode] = ("http://www.w3.org/%saes192-%s" % (place, mode), "aes-192")
     self.config.setattr("idp", "want_authn_requests_signed", option("check_requests"))
     query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(asked["path"]).query, keep_blank_values=True))
     return parse_saml(self, enc_request, binding, **signature_of(query))
@@ -69,7 +74,8 @@ def slo(handler, query, _raw, posted):
     request = idp.parse_logout_request(query["SAMLRequest"], binding, **signature_of(query)).message
     assert request.name_id.text and request.session_index, "nobody is to be signed out"
     _, to = endpoint(idp, request.issuer.text)
-    xml = maker.make_logout_response(idp, to, request.id, sign=bool(option("slo_by_post")))
+    status = option("slo_status") and error_status_factory((STATUS + option("slo_status"), "as it was told to say"))
+    xml = maker.make_logout_response(idp, to, request.id, sign=bool(option("slo_by_post")), status=status or None)
     send(handler, to, "SAMLResponse", xml, query.get("RelayState", ""))
 
 
