@@ -1,15 +1,16 @@
 //! A whole service provider on standard input: another program is its browser, and the network between them.
 //!
 //! ```text
-//! sp_routes --base URL --idp-metadata FILE [--sign] [--decrypt] [--post] [--slo URL]
+//! sp_routes --base URL --idp-metadata FILE [--sign] [--decrypt [--strict]] [--post] [--slo URL]
 //! in : {"method":"GET", "target":"/saml/login?return_to=/", "headers":[["cookie","…"],…], "body":"text"?, "now":"RFC 3339"?}
 //! out: {"status":303, "headers":[["location","…"],…], "body":"text", "outcome":"SignedIn", "code":"saml.…"|null,
 //!       "message":"…"|null, "login":{"issuer":"…", "name_id":{…}, "session_index":"…"|null, "attributes":{…}}|null,
 //!       "session":"who is signed in now"|null, "ended":how many sessions ended?, "extent":"Everywhere"?}
 //! ```
 //! One JSON object a line, and one a line in answer, in order. `--sign` signs what it sends with a published test key,
-//! `--decrypt` decrypts with another one, `--post` sends by HTTP-POST where it has the choice, `--slo` is where logout
-//! messages come to. Whoever signs in gets a session, by a cookie of that name. Addresses with `http` are allowed here.
+//! `--decrypt` decrypts with another one, `--strict` takes only what is encrypted, and CBC only if somebody vouches for it,
+//! `--post` sends by HTTP-POST where it has the choice, `--slo` is where logout messages come to. Whoever signs in gets a
+//! session, by a cookie of that name. Addresses with `http` are allowed here.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -31,6 +32,7 @@ struct Arguments {
     slo: Option<String>,
     sign: bool,
     decrypt: bool,
+    strict: bool,
     post: bool,
 }
 
@@ -45,6 +47,7 @@ impl Arguments {
                 "--slo" => found.slo = Some(value()?),
                 "--sign" => found.sign = true,
                 "--decrypt" => found.decrypt = true,
+                "--strict" => found.strict = true,
                 "--post" => found.post = true,
                 _ => return Err(format!("{word} is no option")),
             }
@@ -101,6 +104,9 @@ fn service_provider(arguments: &Arguments) -> Result<ServiceProvider, Box<dyn Er
     if arguments.decrypt {
         let key = TestKey::Other;
         service = service.with_decryption_key(key.decryption_key(), key.certificate())?;
+    }
+    if arguments.strict {
+        sp = sp.requiring_encryption().refusing_unauthenticated_encryption();
     }
     if arguments.post {
         sp = sp.with_request_binding(Binding::Post);

@@ -10,7 +10,7 @@ NOT_ALLOWED = "saml.encryption_algorithm_not_allowed"
 
 # As the table of logins. An answer that is accepted says what an unencrypted one said before it.
 COLUMNS = {
-    **{cipher: ("encrypted with %s and RSA-OAEP, signed inside" % cipher.upper(), OK) for cipher in CIPHERS},
+    **{cipher: ("encrypted with %s and RSA-OAEP, signed inside" % cipher.upper().replace("AES", "AES-"), OK) for cipher in CIPHERS},
     "enc response": ("encrypted, only the response signed", OK),
     "enc both": ("encrypted, both signed", OK),
     "enc name": ("only the name encrypted (EncryptedID)", OK),
@@ -19,6 +19,9 @@ COLUMNS = {
     "enc bare gcm": ("encrypted with GCM, nothing signed", "saml.signature_missing"),
     "enc bare cbc": ("encrypted with CBC, nothing signed", "saml.decryption_failed"),
     "enc changed": ("the ciphertext changed", "saml.decryption_failed"),
+    "strict": ("encrypted, both signed, where we are strict", OK),
+    "strict plain": ("not encrypted, where we are strict", "saml.encryption_required"),
+    "strict cbc": ("encrypted with CBC, signed inside, where we are strict", "saml.encryption_not_authenticated"),
     "enc late": ("the response signed before the assertion in it was encrypted", "saml.digest_mismatch"),
     "enc no key": ("encrypted, where we have no key", "saml.encrypted"),
     "in name": ("logout begun by them, their request with the name encrypted", OK),
@@ -28,10 +31,16 @@ COLUMNS = {
 class Sites:
     def __init__(self, p):
         self.ours, self.no_key = Site(p.metadata, "--decrypt"), Site(p.metadata)
+        self.strict = Site(p.metadata, "--decrypt", "--strict")
 
     def close(self):
-        self.ours.close()
-        self.no_key.close()
+        for site in (self.ours, self.no_key, self.strict):
+            site.close()
+
+
+def first(p, mode):
+    """The first cipher of this mode that it knows."""
+    return next(cipher for cipher in CIPHERS if cipher.endswith(mode) and p.can(cipher))
 
 
 def answered(p, site):
@@ -66,9 +75,13 @@ def attempt(p, sites, column, signed, cipher, element="EncryptedAssertion", **ke
 def accept(p, sites, column, signed, cipher, element="EncryptedAssertion"):
     person, hop = attempt(p, sites, column, signed, cipher, element)
     if column == p.kind.usual_cipher:
-        cookies = person.cookie_header()
-        p.must_refuse("enc changed", change_ciphertext(hop).ask(sites.ours, cookies))
-        p.must_refuse("enc no key", hop.ask(sites.no_key, cookies))
+        p.must_refuse("enc changed", change_ciphertext(hop).ask(sites.ours, person.cookie_header()))
+        p.must_refuse("enc no key", hop.ask(sites.no_key, person.cookie_header()))
+    elif column == "enc both":
+        told = hop.ask(sites.strict, person.cookie_header())
+        p.result("strict", told["outcome"] == "SignedIn", "not accepted: %s" % without_page(told))
+    if column == first(p, "cbc"):
+        p.must_refuse("strict cbc", hop.ask(sites.strict, person.cookie_header()))
     told = outcome(person, hop)
     compared = [k for k in p.plain if k != "name_id" or element == "EncryptedAssertion" or not p.kind.hides_name]
     good = told["outcome"] == "SignedIn" and all(told["login"][k] == p.plain[k] for k in compared)
@@ -100,8 +113,10 @@ def cases(p):
     sites = Sites(p)
     try:
         p.configure("a")
-        told = outcome(*answered(p, sites.ours))
-        assert told["outcome"] == "SignedIn", told
+        person, hop = answered(p, sites.ours)
+        p.must_refuse("strict plain", hop.ask(sites.strict, person.cookie_header()))
+        told = outcome(person, hop)
+        assert told["outcome"] == "SignedIn", without_page(told)
         p.plain = {k: told["login"][k] for k in ("issuer", "name_id", "attributes")}
         assert p.plain["name_id"]["value"] == NAME, p.plain
         usual = p.kind.usual_cipher
@@ -125,7 +140,6 @@ def cases(p):
         for mode in ("gcm", "cbc"):
             column = "enc bare " + mode
             if p.can(column):
-                cipher = next(c for c in CIPHERS if c.endswith(mode) and p.can(c))
-                p.must_refuse(column, outcome(*attempt(p, sites, column, "", cipher)))
+                p.must_refuse(column, outcome(*attempt(p, sites, column, "", first(p, mode))))
     finally:
         sites.close()

@@ -147,6 +147,7 @@ def begun_by_them(p, sites, binding):
     for other, name in others:
         assert other.session() == name, "the logout of somebody else, or of another session, ended it"
     assert answer and (answer.kind, answer.binding) == ("SAMLResponse", binding), told
+    assert answer.relay_state == hop.relay_state, "RelayState goes back changed"
     p.must_refuse("ask twice", hop.ask(sites.ours))
     if p.can("in bad " + binding):
         must_be_refused(p, "in bad " + binding, person, answer.changed())

@@ -60,6 +60,7 @@ class Hop:
     def __init__(self, url, fields=None):
         self.url, self.fields, self.binding = url, fields, "post" if fields else "redirect"
         carried = fields or dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+        self.relay_state = carried.get("RelayState")
         self.kind = next((kind for kind in ("SAMLRequest", "SAMLResponse") if kind in carried), None)
         self.ours = url.startswith(SITE)
         self.path = "/" + url[len(SITE):].split("?")[0]
