@@ -1,12 +1,16 @@
 //! Single logout, begun by us and by the identity provider: through the public API and through the routes.
 
+#![expect(clippy::unwrap_in_result, clippy::indexing_slicing, reason = "texts and headers of a known shape")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use entra_sso::entra::Cloud;
 use entra_sso::http::{HttpResponse, Outcome, Routes};
 use entra_sso::saml::{Extent, LogoutMessage, NameId, Outgoing};
-use entra_sso::sp::{LogoutHandle, LogoutReply, LogoutRequest, LogoutStyle, PendingLogout, Service, StartedLogout};
+use entra_sso::sp::{
+    LogoutHandle, LogoutReply, LogoutRequest, LogoutStyle, PendingLogout, Service, StartedLogout, Unsolicited,
+};
 use entra_sso::tenants::{Addresses, ConnectionState, Settings, Tenants, Trust};
 use entra_sso::testing::{ReceivedLogout, TestIdp, TestKey, TestLogout};
 use entra_sso::{
@@ -76,6 +80,7 @@ fn asked(change: impl FnOnce(TestLogout) -> TestLogout) -> Result<LogoutRequest,
     sp.finish_logout_request(&request.message(), NOW, &MemoryReplayCache::default()).map_err(with_hint)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn with_hint(error: Error) -> &'static str {
     assert!(error.hint().is_some(), "{error}");
     error.code()
@@ -173,7 +178,7 @@ fn by_post_the_signature_stands_in_the_message() {
 #[test]
 fn an_answer_is_accepted_and_says_how_far_it_went() {
     assert_eq!(answered(|answer| answer), Ok(Extent::Everywhere));
-    assert_eq!(answered(|answer| answer.upper_case()), Ok(Extent::Everywhere));
+    assert_eq!(answered(TestLogout::upper_case), Ok(Extent::Everywhere));
     assert_eq!(answered(|answer| answer.status("Success", Some("PartialLogout"))), Ok(Extent::Partly));
     assert_eq!(answered(|answer| answer.status("Responder", Some("PartialLogout"))), Ok(Extent::Partly));
     assert_eq!(answered(|answer| answer.status("Responder", None)), Err("saml.logout_refused"));
@@ -256,6 +261,12 @@ fn by_the_standard_a_request_ends_the_sessions_of_the_person_that_it_names() {
     assert_eq!(ends(asked(same).expect("a request")), (true, true));
     let all = |request: TestLogout| request.name_id(ada()).session_indexes(&[]);
     assert_eq!(ends(asked(all).expect("a request")), (true, true), "all of them");
+    let xml = idp().logout_request(&handle, &SLO.parse().expect("a URL"), NOW);
+    let mut qualified = ada();
+    qualified.sp_name_qualifier = Some("https://app.example/saml/metadata".to_owned());
+    assert!(xml.name_id(qualified.clone()).xml().contains(" SPNameQualifier="), "the test kit writes what it is told");
+    let qualified = |request: TestLogout| request.name_id(qualified.clone()).session_indexes(&[]);
+    assert_eq!(ends(asked(qualified).expect("a request")), (true, true), "they may add qualifiers");
     let unspecified = |request: TestLogout| request.name_id(NameId::new("ada@contoso.example", None));
     assert_eq!(ends(asked(unspecified).expect("a request")), (false, false), "another kind of name");
 }
@@ -532,6 +543,10 @@ fn each_customer_signs_out_its_own_people() {
     let gone: LogoutHandle = serde_json::from_str(&kept).expect("a handle");
     let refused = tenants.start_logout(&gone, ReturnTo::default(), NOW, &rng()).expect_err("nobody");
     assert_eq!(refused.code(), "tenant.unknown");
+
+    let message = globex.logout_request(&other, &slo("shared"), NOW).message();
+    let nobody = tenants.finish_logout_request(None, &message, NOW).expect_err("nobody shares it with that issuer");
+    assert_eq!(nobody.code(), "saml.issuer_mismatch");
 
     let routes = Routes::for_tenants(Arc::new(tenants), CookieKey::new([7; 32]));
     let query = globex.logout_request(&other, &slo_of(&routes, "globex"), NOW).query();
