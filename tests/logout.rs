@@ -481,6 +481,21 @@ fn another_identity_provider_gets_a_signed_answer_back() {
 }
 
 #[test]
+fn where_only_fingerprints_are_known_a_query_says_what_is_missing() {
+    let fingerprint = TestKey::Idp.certificate().thumbprint_sha256().parse().expect("a fingerprint");
+    let sso = "https://login.example/".parse().expect("a URL");
+    let idp_name = idp().entity_id().parse().expect("a name");
+    let base = "https://app.example/saml".parse().expect("a URL");
+    let sp = ServiceProvider::at(&base, IdentityProvider::pinned_by_fingerprint(idp_name, sso, fingerprint));
+    let request = idp().logout_request(&login(&standard()), &SLO.parse().expect("a URL"), NOW);
+    let judge = |message: &LogoutMessage| sp.judge_logout_request(message, NOW).map(|_| ());
+    let refused = judge(&request.message()).expect_err("nothing to verify it with");
+    assert!(!refused.suggests_metadata_refresh(), "{refused}");
+    assert_eq!(with_hint(refused), "saml.certificate_needed");
+    assert!(judge(&LogoutMessage::from_form(&request.form()).expect("a form")).is_ok(), "a form encloses it");
+}
+
+#[test]
 fn what_is_no_logout_message_is_refused_with_a_reason() {
     let routes = routes(standard());
     let slo = |query: Option<&str>| refused(routes.handle_at(&get("/saml/slo", query), NOW, &rng()));
