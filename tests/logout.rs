@@ -481,6 +481,39 @@ fn another_identity_provider_gets_a_signed_answer_back() {
 }
 
 #[test]
+fn a_logout_that_was_begun_is_no_login_that_was_begun() {
+    let sp = standard().with_unsolicited(Unsolicited::Restart);
+    let (routes, handle) = (routes(sp.clone()), login(&sp));
+    let begin = |_| {
+        let request = get("/saml/logout", None);
+        let outcome = routes.sign_out(&request, Some(&handle), ReturnTo::default(), NOW, &rng());
+        let Outcome::Respond(sent) = outcome else { panic!("{outcome:?}") };
+        cookie_pair(header(&sent, "set-cookie")[0])
+    };
+    let cookies: Vec<String> = (0..3).map(begin).collect();
+    let posted = idp().unsolicited(sp.assertion_consumer_service().as_ref(), sp.entity_id().as_ref(), NOW).form();
+    let outcome = routes.handle_at(&post(&cookies, posted), NOW, &rng());
+    assert!(matches!(outcome, Outcome::Respond(_)), "a click in My Apps begins a login: {outcome:?}");
+}
+
+#[test]
+fn who_comes_from_another_site_to_sign_out_is_asked() {
+    let request = Request { fetch_site: Some("cross-site"), ..get("/saml/logout", None) };
+    let outcome = routes(standard()).handle_at(&request, NOW, &rng());
+    let Outcome::Refused(_, response) = outcome else { panic!("{outcome:?}") };
+    let page = String::from_utf8(response.body).expect("text");
+    assert!(page.contains("<a href=\"/saml/logout\">Sign out</a>") && !page.contains("Sign in"), "{page}");
+}
+
+#[test]
+fn an_application_that_takes_no_logout_messages_has_no_address_for_them() {
+    let (routes, handle) = (routes(standard().without_single_logout()), login(&standard()));
+    let query = idp().logout_request(&handle, &SLO.parse().expect("a URL"), NOW).query();
+    let outcome = routes.handle_at(&get("/saml/slo", Some(&query)), NOW, &rng());
+    assert!(matches!(outcome, Outcome::NotOurs), "nobody is told that the session has ended: {outcome:?}");
+}
+
+#[test]
 fn where_only_fingerprints_are_known_a_query_says_what_is_missing() {
     let fingerprint = TestKey::Idp.certificate().thumbprint_sha256().parse().expect("a fingerprint");
     let sso = "https://login.example/".parse().expect("a URL");
