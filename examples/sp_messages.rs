@@ -7,8 +7,8 @@
 //! ```
 //!
 //! `--sign` signs requests with a published test key, and the metadata too if it is to have `--everything` that can be
-//! in it; `--decrypt` shows the key there that sp_routes decrypts with. `--url` prints the URL that carries the request
-//! instead of the XML. The last line of standard error is a JSON object with `request_id` and `relay_state`.
+//! in it; `--decrypt` shows the key there that `sp_routes` decrypts with. `--url` prints the URL that carries the
+//! request instead of the XML. The last line of standard error is a JSON object with `request_id` and `relay_state`.
 
 use std::error::Error;
 
