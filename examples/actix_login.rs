@@ -6,7 +6,7 @@
 mod demo;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, SET_COOKIE};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION};
 use actix_web::web::{self, Bytes, Data, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
 use demo::{APP, Page, Sessions, escape, idp};
@@ -72,7 +72,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .app_data(PayloadConfig::new(Routes::BODY_LIMIT))
             .route("/", web::get().to(start))
             .route("/me", web::get().to(me))
-            .route("/sign-out", web::post().to(sign_out))
             .route("/saml/{route}", web::to(saml))
     };
     let idp = || App::new().service(web::resource(idp::path()).route(web::get().to(ask)).route(web::post().to(answer)));
@@ -82,7 +81,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn saml(state: Data<State>, head: HttpRequest, body: Bytes) -> HttpResponse {
-    match state.saml.handle(&Whole(head, body)) {
+    let cookies = cookies(&head);
+    let request = Whole(head, body);
+    match state.saml.handle(&request) {
         Outcome::SignedIn(login, response) => match open_session(&state, &login) {
             Ok(cookie) => send(response, Some(cookie)),
             Err(error) => {
@@ -98,6 +99,20 @@ async fn saml(state: Data<State>, head: HttpRequest, body: Bytes) -> HttpRespons
             send(response, None)
         }
         Outcome::Respond(response) | Outcome::AlreadyAnswered(_, response) => send(response, None),
+        Outcome::LogoutWanted(return_to) => {
+            let handle = state.sessions.close(&cookies);
+            let (now, rng) = (UnixTime::now(), SystemRandom::default());
+            let forget = Some(Sessions::<String>::FORGET.to_owned());
+            match state.saml.sign_out(&request, handle.as_ref(), return_to, now, &rng) {
+                Outcome::Respond(response) | Outcome::Refused(_, response) => send(response, forget),
+                _ => HttpResponse::NotFound().finish(),
+            }
+        }
+        Outcome::LogoutRequested(request, response) => {
+            state.sessions.end(&request, &cookies);
+            send(response, None)
+        }
+        Outcome::SignedOut(_, response) => send(response, None),
         _ => HttpResponse::NotFound().finish(),
     }
 }
@@ -105,7 +120,7 @@ async fn saml(state: Data<State>, head: HttpRequest, body: Bytes) -> HttpRespons
 fn open_session(state: &State, login: &Login) -> Result<String, Box<dyn std::error::Error>> {
     let fields = state.mapping.apply(login.claims())?;
     let name = fields.one("display_name").unwrap_or("somebody without a name");
-    Ok(state.sessions.open(name.to_owned())?)
+    Ok(state.sessions.open(name.to_owned(), login.logout_handle())?)
 }
 
 async fn start() -> HttpResponse {
@@ -118,24 +133,17 @@ async fn me(state: Data<State>, request: HttpRequest) -> HttpResponse {
     };
     let name = escape(&name);
     let content = format!(
-        "<h1 id=\"user\">{name}</h1><form method=\"post\" action=\"/sign-out\">\
-         <button id=\"sign-out\">Sign out</button></form>"
+        "<h1 id=\"user\">{name}</h1>\
+         <p class=\"buttons\"><a class=\"button\" id=\"sign-out\" href=\"/saml/logout\">Sign out</a></p>"
     );
     page(StatusCode::OK, Page::of_app(&name, &content))
 }
 
-async fn sign_out(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    let cookie = state.sessions.close(&cookies(&request));
-    let headers = [(SET_COOKIE, cookie), (LOCATION, "/")];
-    let mut out = HttpResponse::SeeOther();
-    headers.into_iter().for_each(|header| {
-        out.append_header(header);
-    });
-    out.finish()
-}
-
 async fn ask(request: HttpRequest) -> HttpResponse {
-    page(StatusCode::OK, idp::ask(request.query_string()))
+    match idp::signed_out(request.query_string()) {
+        Some(url) => HttpResponse::SeeOther().append_header((LOCATION, url)).finish(),
+        None => page(StatusCode::OK, idp::ask(request.query_string())),
+    }
 }
 
 async fn answer(request: HttpRequest, choice: String) -> HttpResponse {

@@ -24,9 +24,9 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, SET_COOKIE};
 use axum::http::request::{Parts, Request};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use axum::{Router, serve};
 use demo::{APP, Page, Sessions, escape, idp};
 use entra_sso::entra::{EntraApp, Groups, PORTAL_PLACE, UserKey, did_mfa, portal_values};
@@ -80,7 +80,6 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let site = Router::new()
         .route("/", get(start))
         .route("/me", get(me))
-        .route("/sign-out", post(sign_out))
         .route("/saml/{route}", any(saml).layer(DefaultBodyLimit::max(Routes::BODY_LIMIT)))
         .with_state(Arc::new(app));
     // `localhost` is either of two addresses; not every machine has the second.
@@ -101,20 +100,46 @@ async fn listen(address: &str) -> Result<TcpListener, String> {
 
 /// Everything below `/saml`.
 async fn saml(State(app): State<Arc<App>>, head: Parts, body: Bytes) -> Response {
-    match app.saml.handle(&Request::from_parts(head, body)) {
+    let request = Request::from_parts(head, body);
+    let cookies = cookies(request.headers());
+    match app.saml.handle(&request) {
         Outcome::SignedIn(login, response) => app.open_session(&login, response),
         Outcome::Refused(error, response) | Outcome::AlreadyAnswered(error, response) => {
             eprintln!("{}", explain(&error));
             response.into()
         }
         Outcome::Respond(response) => response.into(),
+        Outcome::LogoutWanted(return_to) => {
+            let handle = app.sessions.close(&cookies);
+            let (now, rng) = (UnixTime::now(), SystemRandom::default());
+            match app.saml.sign_out(&request, handle.as_ref(), return_to, now, &rng) {
+                Outcome::Respond(response) => forgetting(response),
+                Outcome::Refused(error, response) => {
+                    eprintln!("{}", explain(&error));
+                    forgetting(response)
+                }
+                _ => StatusCode::NOT_FOUND.into_response(),
+            }
+        }
+        Outcome::LogoutRequested(request, response) => {
+            app.sessions.end(&request, &cookies);
+            response.into()
+        }
+        Outcome::SignedOut(_, response) => response.into(),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
+/// The browser has no session any more.
+fn forgetting(response: HttpResponse) -> Response {
+    let mut response: Response = response.into();
+    response.headers_mut().append(SET_COOKIE, HeaderValue::from_static(Sessions::<User>::FORGET));
+    response
+}
+
 impl App {
     fn open_session(&self, login: &Login, response: HttpResponse) -> Response {
-        let opened = self.user(login).and_then(|user| Ok(self.sessions.open(user)?.parse()?));
+        let opened = self.user(login).and_then(|user| Ok(self.sessions.open(user, login.logout_handle())?.parse()?));
         match opened {
             Ok(cookie) => {
                 let mut response: Response = response.into();
@@ -197,9 +222,9 @@ fn fetch(url: &EndpointUrl) -> Result<Vec<u8>, ureq::Error> {
 
 fn print_portal_values() -> Result<(), Box<dyn Error>> {
     let url = |path| danger::plain_http(&format!("{APP}/saml/{path}"));
-    let (name, acs, login) = (format!("{APP}/saml/metadata"), url("acs")?, url("login")?);
+    let (name, acs, login, slo) = (format!("{APP}/saml/metadata"), url("acs")?, url("login")?, url("slo")?);
     println!("Paste into {PORTAL_PLACE}:\n");
-    for (label, value) in portal_values(&name.parse()?, &acs, Some(&login), None) {
+    for (label, value) in portal_values(&name.parse()?, &acs, Some(&login), Some(&slo)) {
         println!("{label}: {value}");
     }
     Ok(())
@@ -221,18 +246,15 @@ async fn me(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     });
     let content = format!(
         "<h1 id=\"user\">{name}</h1><table>{}</table>\
-         <form method=\"post\" action=\"/sign-out\"><button id=\"sign-out\">Sign out</button></form>",
+         <p class=\"buttons\"><a class=\"button\" id=\"sign-out\" href=\"/saml/logout\">Sign out</a></p>",
         rows.collect::<String>()
     );
     Page::of_app(&name, &content).into_response()
 }
 
-async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> impl IntoResponse {
-    ([(SET_COOKIE, app.sessions.close(&cookies(&headers)))], Redirect::to("/"))
-}
-
-async fn ask(RawQuery(query): RawQuery) -> Page {
-    idp::ask(&query.unwrap_or_default())
+async fn ask(RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    idp::signed_out(&query).map_or_else(|| idp::ask(&query).into_response(), |url| Redirect::to(&url).into_response())
 }
 
 async fn answer(RawQuery(query): RawQuery, choice: String) -> Page {

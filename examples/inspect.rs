@@ -4,9 +4,12 @@
 //! ```text
 //! inspect response answer.txt --idp-metadata idp.xml --sp-entity-id https://app.example/saml/metadata \
 //!     --acs-url https://app.example/saml/acs --in-response-to _1f2e… --now 2026-01-31T12:00:00Z
+//! inspect logout_request query.txt --binding redirect --idp-metadata idp.xml --sp-entity-id … --slo-url …
 //! inspect metadata idp.xml
 //! ```
 //! For machines: `inspect --jsonl` reads one JSON object a line and writes one a line, in order.
+//!
+//! Of a logout message by `redirect`, the text is the query as it was sent: a signature is over its raw bytes.
 //!
 //! It has no way of its own to a verdict: it calls what an application calls.
 
@@ -15,11 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entra_sso::entra::Groups;
-use entra_sso::saml::{Binding, BindingError};
-use entra_sso::sp::{Service, Unsolicited};
+use entra_sso::saml::{Binding, BindingError, Extent, LogoutMessage};
+use entra_sso::sp::{LogoutRequest, Service, Unsolicited};
 use entra_sso::{
     Certificate, DecryptionKey, Error, IdentityProvider, Login, MemoryReplayCache, MetadataTrust, PostedResponse,
-    ServiceProvider, UnixTime, danger,
+    Rejection, ServiceProvider, UnixTime, danger,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -40,6 +43,7 @@ struct Case {
     sp_entity_id: Option<String>,
     audiences: Option<Vec<String>>,
     acs_url: Option<String>,
+    slo_url: Option<String>,
     in_response_to: Option<String>,
     allow_unsolicited: Option<bool>,
     now: Option<String>,
@@ -65,9 +69,12 @@ fn main() -> std::io::Result<std::process::ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["--jsonl"] => judge_lines().map(|()| std::process::ExitCode::SUCCESS),
-        [kind @ ("response" | "metadata"), rest @ ..] => Ok(judge_for_people(kind, rest)),
+        [kind @ ("response" | "metadata" | "logout_request" | "logout_response"), rest @ ..] => {
+            Ok(judge_for_people(kind, rest))
+        }
         _ => {
-            eprintln!("usage: inspect --jsonl | inspect response FILE [--flag VALUE …] | inspect metadata FILE");
+            eprintln!("usage: inspect --jsonl | inspect KIND FILE [--flag VALUE …]");
+            eprintln!("kinds: response, metadata, logout_request, logout_response");
             eprintln!("flags: the fields of --jsonl, such as --idp-metadata-file, --sp-entity-id, --now");
             Ok(std::process::ExitCode::from(2))
         }
@@ -99,6 +106,11 @@ fn failure(id: &Value, message: &str) -> Value {
 fn answer(case: &Case) -> Value {
     let verdict = match case.kind.as_str() {
         "response" => judge_response(case).map(|login| describe_login(&login)),
+        "logout_request" => judge_logout_request(case).map(|request| describe_logout(&request)),
+        "logout_response" => judge_logout_response(case).map(|extent| {
+            let partly = if extent == Extent::Partly { "partly" } else { "everywhere" };
+            object(json!({ "message": format!("accepted: signed out {partly}") }))
+        }),
         "metadata" => judge_metadata(case).map(|idp| describe_idp(&idp)),
         other => Err(Problem::Question(format!("the kind {other:?} is not known"))),
     };
@@ -132,6 +144,40 @@ fn judge_response(case: &Case) -> Result<Login, Problem> {
     Ok(unclaimed.settle(claim)?)
 }
 
+fn judge_logout_request(case: &Case) -> Result<LogoutRequest, Problem> {
+    let now = now(case)?;
+    let message = logout_message(case, "SAMLRequest")?;
+    Ok(service_provider(case, now)?.finish_logout_request(&message, now, &MemoryReplayCache::default())?)
+}
+
+fn judge_logout_response(case: &Case) -> Result<Extent, Problem> {
+    let now = now(case)?;
+    let sp = service_provider(case, now)?;
+    let message = logout_message(case, "SAMLResponse")?;
+    // An application finds none in the browser's cookies.
+    let request = case.in_response_to.as_ref().ok_or(Rejection::NoPendingLogout)?;
+    Ok(sp.finish_logout(danger::captured_logout(&sp, request, now), &message, now)?.extent())
+}
+
+fn logout_message(case: &Case, name: &str) -> Result<LogoutMessage, Problem> {
+    let text = message(case)?;
+    let is_query = || text.windows(name.len() + 1).any(|window| window == format!("{name}=").as_bytes());
+    Ok(match case.binding.as_deref() {
+        // Without a query around it nothing can be signed; it is judged all the same.
+        Some("redirect") if is_query() => LogoutMessage::from_query(String::from_utf8_lossy(&text).trim())?,
+        Some("redirect") => LogoutMessage::from_query(&format!("{name}={}", form_value(&field(case, &text))))?,
+        None | Some("post") => {
+            LogoutMessage::from_form(format!("{name}={}", form_value(&field(case, &text))).as_bytes())?
+        }
+        Some(other) => return Err(Problem::Question(format!("the binding {other:?} is not known"))),
+    })
+}
+
+/// Of base64 nothing else has to be escaped in a form.
+fn form_value(base64: &str) -> String {
+    base64.replace('+', "%2B")
+}
+
 fn judge_metadata(case: &Case) -> Result<IdentityProvider, Problem> {
     let entity = case.idp_entity_id.as_deref().map(str::parse).transpose()?;
     let trust = MetadataTrust::ConfiguredByAdmin;
@@ -146,7 +192,11 @@ fn service_provider(case: &Case, now: UnixTime) -> Result<ServiceProvider, Probl
     let needed = |field: &Option<String>, name: &str| {
         field.clone().ok_or_else(|| Problem::Question(format!("the field {name} is missing")))
     };
-    let acs = danger::plain_http(&needed(&case.acs_url, "acs_url")?)?;
+    let slo = case.slo_url.as_deref().map(danger::plain_http).transpose()?;
+    let acs = match &slo {
+        Some(slo) if case.acs_url.is_none() => slo.clone(),
+        _ => danger::plain_http(&needed(&case.acs_url, "acs_url")?)?,
+    };
     let mut idp = match (&case.idp_metadata_file, &case.idp_cert_file) {
         (Some(file), _) => {
             let entity = case.idp_entity_id.as_deref().map(str::parse).transpose()?;
@@ -171,6 +221,7 @@ fn service_provider(case: &Case, now: UnixTime) -> Result<ServiceProvider, Probl
     }
     let entity_id = needed(&case.sp_entity_id, "sp_entity_id")?.parse()?;
     let mut sp = ServiceProvider::new(entity_id, acs, idp);
+    sp = slo.into_iter().fold(sp, ServiceProvider::with_single_logout_service);
     sp = case.audiences.iter().flatten().fold(sp, ServiceProvider::with_audience);
     if let Some(file) = &case.sp_key_file {
         sp = sp.with_service(Service::new().with_unpublished_decryption_key(DecryptionKey::parse(&read(file)?)?));
@@ -193,12 +244,15 @@ fn posted(case: &Case) -> Result<PostedResponse, Problem> {
             return Err(Problem::Question(format!("the binding {other:?} is not known")));
         }
     }
-    let message = message(case)?;
-    let field = match case.encoding.as_deref() {
-        Some("base64") => String::from_utf8_lossy(&message).into_owned(),
-        _ => base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &message),
-    };
-    Ok(PostedResponse::from_fields(&field, None)?)
+    Ok(PostedResponse::from_fields(&field(case, &message(case)?), None)?)
+}
+
+/// The message as it stands in a form.
+fn field(case: &Case, message: &[u8]) -> String {
+    match case.encoding.as_deref() {
+        Some("base64") => String::from_utf8_lossy(message).into_owned(),
+        _ => base64::Engine::encode(&base64::engine::general_purpose::STANDARD, message),
+    }
 }
 
 fn message(case: &Case) -> Result<Vec<u8>, Problem> {
@@ -238,12 +292,26 @@ fn describe_login(login: &Login) -> Map<String, Value> {
     }))
 }
 
+fn describe_logout(request: &LogoutRequest) -> Map<String, Value> {
+    let name = request.name_id();
+    object(json!({
+        "message": "accepted",
+        "issuer": request.issuer().as_ref(),
+        "name_id": { "value": name.value, "format": name.format },
+        "session_index": request.session_indexes().first(),
+        "attributes": {},
+        "groups": "absent",
+    }))
+}
+
 fn describe_idp(idp: &IdentityProvider) -> Map<String, Value> {
-    let endpoint = |name: &str, binding| {
-        idp.sso_url(binding)
-            .map(|url| json!({ "service": "SingleSignOnService", "binding": name, "location": url.as_ref() }))
-    };
-    let endpoints = [endpoint("HTTP-Redirect", Binding::Redirect), endpoint("HTTP-POST", Binding::Post)];
+    let bindings = [("HTTP-Redirect", Binding::Redirect), ("HTTP-POST", Binding::Post)];
+    let endpoints = bindings.map(|(name, binding)| {
+        let services = [("SingleSignOnService", idp.sso_url(binding)), ("SingleLogoutService", idp.slo_url(binding))];
+        services.map(|(service, url)| {
+            url.map(|url| json!({ "service": service, "binding": name, "location": url.as_ref() }))
+        })
+    });
     let keys = idp.certificates().iter().map(|key| {
         json!({
             "thumbprint_sha1": key.thumbprint_sha1(), "thumbprint_sha256": key.thumbprint_sha256(),
@@ -253,7 +321,7 @@ fn describe_idp(idp: &IdentityProvider) -> Map<String, Value> {
     object(json!({
         "message": "accepted",
         "entity_id": idp.entity_id().as_ref(),
-        "endpoints": endpoints.into_iter().flatten().collect::<Vec<_>>(),
+        "endpoints": endpoints.into_iter().flatten().flatten().collect::<Vec<_>>(),
         "keys": keys.collect::<Vec<_>>(),
     }))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::ids::{EndpointUrl, EntityId, InvalidId, MessageId};
 use crate::saml::{IdentityProvider, MetadataTrust};
-use crate::sp::{PendingLogin, ServiceProvider};
+use crate::sp::{PendingLogin, PendingLogout, ServiceProvider};
 use crate::time::UnixTime;
 
 /// An endpoint that may be `http`. Tokens on the wire can be stolen: for development on this machine, and for judging
@@ -41,4 +41,10 @@ pub fn with_clock_skew(sp: ServiceProvider, skew: Duration) -> ServiceProvider {
 #[must_use]
 pub fn captured_login(sp: &ServiceProvider, request_id: &str, now: UnixTime) -> PendingLogin {
     sp.pending_for_captured(MessageId::captured(request_id), now)
+}
+
+/// As [`captured_login`], for a logout.
+#[must_use]
+pub fn captured_logout(sp: &ServiceProvider, request_id: &str, now: UnixTime) -> PendingLogout {
+    sp.pending_logout_for_captured(MessageId::captured(request_id), now)
 }

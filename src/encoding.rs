@@ -17,7 +17,6 @@ pub(crate) enum EncodingError {
     Base64,
     /// Not a complete DEFLATE stream (RFC 1951), or bytes follow it.
     #[error("it is not a DEFLATE stream")]
-    #[cfg(any(test, feature = "testing"))]
     Deflate,
     /// `%` without two hexadecimal digits, or what results is not UTF-8.
     #[error("its percent-encoding is broken")]
@@ -83,7 +82,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// Inflates raw DEFLATE to at most `limit` bytes. A bomb costs no more than that (CVE-2023-26483, CVE-2025-25293);
 /// bytes behind the end of the stream are refused, because nothing reads them.
-#[cfg(any(test, feature = "testing"))]
 pub(crate) fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, EncodingError> {
     use flate2::{Decompress, FlushDecompress, Status};
     let mut state = Decompress::new(false);

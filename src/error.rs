@@ -81,8 +81,11 @@ pub enum ConfigurationError {
     /// The binding that was chosen is not one of the identity provider's.
     #[error("the identity provider has no single sign-on endpoint for the configured binding")]
     NoSuchBinding,
+    /// The identity provider names no place to send logout messages to.
+    #[error("the identity provider has no single logout endpoint")]
+    NoLogoutEndpoint,
     /// Requests or metadata are to be signed, but there is no key.
-    #[error("requests or metadata are to be signed, but no signing key is configured")]
+    #[error("requests, logout messages or metadata are to be signed, but no signing key is configured")]
     NoSigningKey,
     /// The certificate with this SHA-256 thumbprint has another key than the private key that it came with.
     #[error("the certificate {0} does not belong to the private key that it is configured with")]
@@ -150,6 +153,9 @@ pub enum Rejection {
     /// The response is addressed to another place than our assertion consumer service.
     #[error("the response is addressed elsewhere (Destination): {0}")]
     DestinationMismatch(Mismatch),
+    /// The logout message is addressed to another place than our single logout service.
+    #[error("the logout message is addressed elsewhere (Destination): {0}")]
+    LogoutDestinationMismatch(Mismatch),
     /// The response or the assertion comes from another identity provider than the one we asked.
     #[error("the {0} comes from somebody else (Issuer): {1}")]
     IssuerMismatch(&'static str, Mismatch),
@@ -195,22 +201,28 @@ pub enum Rejection {
     /// This browser has no login begun that this could answer.
     #[error("this browser has no login begun that the answer belongs to")]
     NoPendingLogin,
-    /// The login was begun too long ago.
-    #[error("the login could be finished until {limit}; it is {now}")]
+    /// This browser has no logout begun that this could answer.
+    #[error("this browser has no logout begun that the answer belongs to")]
+    NoPendingLogout,
+    /// The identity provider, which has signed this, says that it did not sign the person out.
+    #[error("the identity provider did not sign the person out: {}", describe(.0))]
+    LogoutRefused(Status),
+    /// The login or logout was begun too long ago.
+    #[error("the login or logout could be finished until {limit}; it is {now}")]
     PendingLoginExpired {
         /// Its end.
         limit: UnixTime,
         /// When the answer came.
         now: UnixTime,
     },
-    /// The login was begun with another identity provider than this one, or under other names.
-    #[error("the login was begun under other settings than with {0}: provider, entity ID or address")]
+    /// The login, logout or session was begun with another identity provider than this one, or under other names.
+    #[error("it was begun under other settings than with {0}: provider, entity ID, address or customer")]
     OtherProvider(Quoted),
     /// This login was finished before; the browser sent the form again.
     #[error("this login was finished before: a reload, or the Back button")]
     AlreadyAnswered,
-    /// The assertion was used before.
-    #[error("the assertion was used before")]
+    /// The assertion, or the logout request, was used before.
+    #[error("the assertion or logout request was used before")]
     Replayed,
     /// The replay cache is full of assertions that are still valid.
     #[error("the replay cache is full of assertions that are still valid, so nobody can sign in")]
@@ -246,6 +258,9 @@ pub enum RequestError {
     /// The body has this content type; it is no form.
     #[error("the request has the content type {0}, not application/x-www-form-urlencoded")]
     ContentType(Quoted),
+    /// Another site sent the browser to sign the person out.
+    #[error("the logout was asked for by another site (Sec-Fetch-Site: {0})")]
+    CrossSite(Quoted),
     /// This parameter of the query cannot be used, and why.
     #[error("the parameter `{0}` cannot be used: {1}")]
     Parameter(&'static str, &'static str),
@@ -483,6 +498,7 @@ fn configuration(error: &ConfigurationError) -> Row {
         C::Certificate(error) => certificate(error),
         C::NoRandomness(_) => ("config.no_randomness", "Restart the server.", HERE),
         C::NoSuchBinding => ("config.no_such_binding", "Choose a binding that the identity provider's metadata offers.", HERE),
+        C::NoLogoutEndpoint => ("config.no_logout_endpoint", "Ask the identity provider's administrator for metadata with a SingleLogoutService, or sign people out of this application only.", HERE),
         C::NoSigningKey => ("config.no_signing_key", "Configure a signing key, or sign neither requests nor metadata.", HERE),
         C::KeyMismatch(_) => ("config.key_mismatch", "Configure the certificate that was made for the private key.", HERE),
         C::NoContextClass => ("config.no_context_class", "Name at least one class, or ask for no authentication context.", HERE),
@@ -532,8 +548,10 @@ fn metadata_hint(error: &MetadataError) -> Advice {
 #[rustfmt::skip]
 fn binding_hint(error: &BindingError) -> Advice {
     let (action, place) = match error {
-        BindingError::Missing(_) =>
+        BindingError::Missing("SAMLResponse") =>
             ("Make sure that Reply URL is the address of the assertion consumer service, and that no proxy drops the body of the POST.", BASIC),
+        BindingError::Missing("SAMLRequest") =>
+            ("Do nothing if somebody opened the address by hand; otherwise look for what drops the query or the body.", HERE),
         BindingError::TooLarge { .. } => ("Send fewer groups: choose *Groups assigned to the application* in the groups claim.", CLAIMS),
         BindingError::WrongBinding(_) => ("Have the identity provider send its responses by HTTP-POST.", BASIC),
         _ => ("Check what stands between browser and application: the form arrives changed.", HERE),
@@ -550,6 +568,8 @@ fn message_hint(error: &MessageError) -> Advice {
             ("Have the identity provider encrypt with AES-GCM (or CBC) and RSA-OAEP, as our metadata says.", ENCRYPTION),
         MessageError::DecryptionFailed =>
             ("Compare the thumbprint of the active certificate with those of our decryption keys; if it is one of them, fetch the metadata again, because the key that signs inside may be new, and keep the message as evidence.", ENCRYPTION),
+        MessageError::UnexpectedMessage(_, expected) if expected.starts_with("Logout") =>
+            ("Make sure that Logout Url is the address of the single logout service, and that nothing but logout messages goes there.", BASIC),
         MessageError::UnexpectedMessage { .. } =>
             ("Make sure that the identity provider sends Responses of SAML 2.0 to this address, and its logout messages elsewhere.", BASIC),
         _ => (EVIDENCE, HERE),
@@ -560,6 +580,8 @@ fn message_hint(error: &MessageError) -> Advice {
 #[rustfmt::skip]
 fn signature_hint(error: &DsigError) -> Advice {
     let (action, place) = match error {
+        DsigError::Missing(place) if ["Logout", "SAMLRe"].iter().any(|logout| place.as_ref().starts_with(logout)) =>
+            ("Have the identity provider sign its logout messages, as Entra ID does; if it does, look who else sends them.", HERE),
         DsigError::Missing { .. } => ("Set Signing Option to *Sign SAML assertion* or *Sign SAML response and assertion*.", CERTIFICATES),
         DsigError::Sha1 { .. } => ("Set Signing Algorithm to SHA-256.", CERTIFICATES),
         DsigError::UnknownKey { .. } =>
@@ -595,6 +617,7 @@ fn rejection(error: &Rejection) -> Row {
     use Rejection as R;
     match error {
         R::DestinationMismatch(_) => ("saml.destination_mismatch", "", BASIC),
+        R::LogoutDestinationMismatch(_) => ("saml.logout_destination_mismatch", "", BASIC),
         R::IssuerMismatch(..) => ("saml.issuer_mismatch", "Compare both with *Microsoft Entra Identifier*, and configure the metadata of the tenant that people sign in to.", SET_UP),
         R::InResponseToMismatch(_, Mismatch { expected, .. }) if expected.is_empty() =>
             ("saml.in_response_to_mismatch", START_HERE, BASIC),
@@ -612,6 +635,8 @@ fn rejection(error: &Rejection) -> Row {
         R::AuthnContextMismatch(_) => ("saml.authn_context_mismatch", "Set a Conditional Access policy that demands the method, and look for it with `entra::did_mfa`: Entra ID says Password whatever was used.", HERE),
         R::AuthenticationTooOld(..) => ("saml.authentication_too_old", "Sign in again.", HERE),
         R::NoPendingLogin => ("saml.no_pending_login", "Check the three usual causes: the site was opened by http or under another host name than Reply URL has; cookies are blocked; a proxy drops Set-Cookie or SameSite=None; for logins that begin at My Apps, set *Sign on URL* to the login address.", BASIC),
+        R::NoPendingLogout => ("saml.no_pending_logout", "Do nothing if a person reloaded the page; otherwise look whether cookies are blocked, or a proxy drops Set-Cookie or SameSite=None.", HERE),
+        R::LogoutRefused(_) => ("saml.logout_refused", "Look the logout up in the identity provider's log, by the time of this entry.", LOGS),
         R::PendingLoginExpired { .. } => ("saml.pending_login_expired", "Sign in again.", HERE),
         R::OtherProvider(_) => ("saml.other_provider", "Give all replicas the same settings, and do not change them while logins are under way.", HERE),
         R::AlreadyAnswered => ("saml.already_answered", "Do nothing: the person was led on to where the login went.", HERE),
@@ -633,6 +658,8 @@ fn rejection_hint(error: &Rejection) -> Advice {
     (match error {
         Rejection::DestinationMismatch(names) | Rejection::RecipientMismatch(names) =>
             format!("Set Reply URL (Assertion Consumer Service URL) to exactly {}, and make it the default.", first(&names.expected)).into(),
+        Rejection::LogoutDestinationMismatch(names) =>
+            format!("Set Logout Url to exactly {}.", first(&names.expected)).into(),
         Rejection::AudienceMismatch(names) =>
             format!("Set Identifier (Entity ID) to exactly {}; a slash at the end and `spn:` in front count.", first(&names.expected)).into(),
         _ => action.into(),
@@ -644,6 +671,7 @@ fn request(error: &RequestError) -> Row {
     match error {
         RequestError::AcsOpened => ("http.acs_opened", "Start at the login address; set *Sign on URL* to it, not to the Reply URL.", BASIC),
         RequestError::Parameter(..) => ("http.parameter", "Link to the login address with a `return_to` that is a path of this site.", HERE),
+        RequestError::CrossSite(_) => ("http.cross_site", "Link to the logout address from pages of this site only.", HERE),
         RequestError::Method(..) => ("http.method", "Use the addresses that the metadata names, each as it is meant.", HERE),
         RequestError::ContentType(_) => ("http.content_type", "Let the browser post the form unchanged: something between it and the application changes the body.", HERE),
     }

@@ -19,10 +19,10 @@
 //! time and randomness come in as arguments; only [`http::Routes::handle`] and [`UnixTime::now`] read the clock. What waits (a database, a download of metadata) is
 //! yours, between two calls. It does not decide who may do what:
 //! [`mapping`] says what your own record should hold, [`directory`] finds and writes it, and the rest is your program's.
-//! Logout is not there yet.
+//! What your sessions are, and which of them end when somebody [signs out](manual::logout), is yours too.
 //!
 //! # Getting started
-//! In the Entra admin center, follow the [manual](manual::portal). In your program, three routes under one path;
+//! In the Entra admin center, follow the [manual](manual::portal). In your program, five routes under one path;
 //! [`http::HttpRequest`] is five methods for a framework without the types of the `http` crate, and [`ServiceProvider`]
 //! has each step by itself.
 //! ```

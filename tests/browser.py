@@ -239,13 +239,16 @@ class Story(Steps):
 
     def sign_out(self):
         b = self.b
+        before = b.pending()
         b.click("#sign-out")
-        b.wait_for("body")
+        b.wait_for("#sign-in")
+        assert b.where() == APP + "/", b.where()
+        assert b.pending().keys() <= before.keys(), "the cookie of the logout is still there"
         b.open(ME)
         self.signed_out()
         self.no_leak()
         b.picture("signed-out")
-        self.step("signing out ends the session")
+        self.step("signing out leads by the identity provider, and ends the session")
 
     def two_tabs(self):
         b = self.b

@@ -18,7 +18,7 @@ use entra_sso::mapping::{Mapping, Rule, Rules, Source};
 use entra_sso::redis::RedisError;
 use entra_sso::saml::{Comparison, NameId};
 use entra_sso::sp::Unsolicited;
-use entra_sso::testing::{TestIdp, TestResponse};
+use entra_sso::testing::{TestIdp, TestLogout, TestResponse};
 use entra_sso::{
     AuthnRequest, CertificateError, Error, InvalidId, Login, MemoryReplayCache, Rejection, ReturnTo, SecureRandom,
     ServiceProvider, TenantId, UnixTime,
@@ -127,7 +127,8 @@ fn xml() -> Vec<Told> {
 fn message() -> Vec<Told> {
     kinds! {
         MessageError::Xml => XmlError::Doctype(0);
-        MessageError::UnexpectedMessage => MessageError::UnexpectedMessage(quoted("LogoutResponse"));
+        MessageError::UnexpectedMessage => MessageError::UnexpectedMessage(quoted("LogoutResponse"), "Response");
+        MessageError::UnexpectedMessage => MessageError::UnexpectedMessage(quoted("Response"), "LogoutResponse");
         MessageError::Version => MessageError::Version(quoted("1.1"));
         MessageError::DuplicateId => MessageError::DuplicateId(quoted("_8c68"));
         MessageError::AmbiguousId => MessageError::AmbiguousId(quoted("Assertion"), quoted("Id"));
@@ -139,6 +140,9 @@ fn message() -> Vec<Told> {
         MessageError::DecryptionFailed => MessageError::DecryptionFailed;
         MessageError::UnknownCondition => MessageError::UnknownCondition(quoted("DelegationRestriction"));
         BindingError::Missing => BindingError::Missing("SAMLResponse");
+        BindingError::Missing => BindingError::Missing("SAMLRequest");
+        BindingError::Missing => BindingError::Missing("SigAlg");
+        BindingError::TwoMessages => BindingError::TwoMessages;
         BindingError::Repeated => BindingError::Repeated("SAMLResponse");
         BindingError::Encoding => BindingError::Encoding("SAMLResponse");
         BindingError::TooLarge => BindingError::TooLarge(262_144);
@@ -150,6 +154,7 @@ fn message() -> Vec<Told> {
 #[rustfmt::skip]
 fn signature() -> Vec<Told> {
     kinds! {
+        DsigError::Missing => DsigError::Missing(quoted("LogoutRequest"));
         DsigError::Missing => DsigError::Missing(quoted("Assertion"));
         DsigError::Shape => DsigError::Shape(XmlError::UnexpectedElement(quoted("SignedInfo"), quoted("Reference")));
         DsigError::Algorithm => DsigError::Algorithm("signature method", quoted("http://www.w3.org/2000/09/xmldsig#hmac-sha1"));
@@ -169,6 +174,7 @@ fn rejection() -> Vec<Told> {
     let cut = |from: &'static str, to: &'static str| answered(move |answer| answer.replace_before_signing(from, to));
     kinds! {
         Rejection::DestinationMismatch => answered(|a| a.destination(Some("https://app.example/sso")));
+        Rejection::LogoutDestinationMismatch => signed_out(|a| a.destination(Some("https://app.example/logout")));
         Rejection::IssuerMismatch => answered(|a| a.issuer("https://sts.windows.net/0b1c2d3e-0000-4000-8000-000000000000/"));
         Rejection::InResponseToMismatch => answered(|a| a.in_response_to(Some("_another")));
         Rejection::InResponseToMismatch => answered(|a| a.in_response_to(None));
@@ -189,6 +195,8 @@ fn rejection() -> Vec<Told> {
         Rejection::AuthenticationTooOld => asked_and_answered(
             &AuthnRequest::new().force_authn(), |a| a.authn_instant(NOW.minus(minutes(60 * 24 * 5))));
         Rejection::NoPendingLogin => Rejection::NoPendingLogin;
+        Rejection::NoPendingLogout => Rejection::NoPendingLogout;
+        Rejection::LogoutRefused => signed_out(|a| a.status("Responder", Some("RequestDenied")));
         Rejection::PendingLoginExpired => Rejection::PendingLoginExpired { limit: NOW.minus(minutes(5)), now: NOW };
         Rejection::OtherProvider => Rejection::OtherProvider(quoted("https://sts.windows.net/7a1f9c2e-4b3d-4f6a-9e8b-2c5d7f0a1b3c/"));
         Rejection::AlreadyAnswered => Rejection::AlreadyAnswered;
@@ -211,6 +219,7 @@ fn set_up() -> Vec<Told> {
         ConfigurationError::Certificate => CertificateError::NoCertificate;
         ConfigurationError::NoRandomness => NoRandomness::default();
         ConfigurationError::NoSuchBinding => ConfigurationError::NoSuchBinding;
+        ConfigurationError::NoLogoutEndpoint => ConfigurationError::NoLogoutEndpoint;
         ConfigurationError::NoSigningKey => ConfigurationError::NoSigningKey;
         ConfigurationError::KeyMismatch => ConfigurationError::KeyMismatch(PRINT.into());
         ConfigurationError::NoContextClass => ConfigurationError::NoContextClass;
@@ -239,6 +248,7 @@ fn set_up() -> Vec<Told> {
         RequestError::Method => RequestError::Method(quoted("PUT"), "POST");
         RequestError::AcsOpened => RequestError::AcsOpened;
         RequestError::ContentType => RequestError::ContentType(quoted("application/json"));
+        RequestError::CrossSite => RequestError::CrossSite(quoted("cross-site"));
         RequestError::Parameter => RequestError::Parameter("return_to", "it names a host");
         TenantError::Unknown => TenantError::Unknown(quoted("fabrikam"));
         TenantError::UnknownDomain => TenantError::UnknownDomain(quoted("fabrikam.example"));
@@ -255,6 +265,15 @@ fn set_up() -> Vec<Told> {
         FetchError::TooLarge => FetchError::TooLarge(33_554_432);
         TenantError::OtherSnapshot => TenantError::OtherSnapshot(contoso());
     }
+}
+
+/// What an answer to a logout of ours is refused for.
+fn signed_out(change: impl FnOnce(TestLogout) -> TestLogout) -> Error {
+    let (sp, handle) = (sp(), login(|answer| answer).logout_handle());
+    let started = sp.start_logout(&handle, ReturnTo::default(), NOW, &NoChance).expect("a logout");
+    let answer = TestIdp::new().logout_response(&started.outgoing, sp.single_logout_service(), NOW);
+    let message = change(answer.expect("a request")).message();
+    sp.finish_logout(started.pending, &message, NOW).expect_err("refused")
 }
 
 /// Refusals: by SAML's own codes, and by each code of Entra's that there is advice for.

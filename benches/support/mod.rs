@@ -4,12 +4,12 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::aead;
+use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey};
 use entra_sso::mapping::Mapping;
 use entra_sso::sp::{ClaimError, ReplayKey};
 use entra_sso::testing::{ReceivedRequest, TestIdp};
 use entra_sso::{PostedResponse, ReplayCache, ServiceProvider, UnixTime, danger};
-use aws_lc_rs::aead;
-use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey};
 use ring::{digest, signature};
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);

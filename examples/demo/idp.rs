@@ -2,7 +2,7 @@
 
 use entra_sso::UnixTime;
 use entra_sso::entra::claims;
-use entra_sso::saml::POST_FORM_SCRIPT_SHA256;
+use entra_sso::saml::{Outgoing, POST_FORM_SCRIPT_SHA256};
 use entra_sso::testing::{ADA, ReceivedRequest, TENANT, TestIdp, TestResponse};
 
 use super::{APP, Page, escape};
@@ -76,6 +76,15 @@ pub(crate) fn ask(query: &str) -> Page {
         people.collect::<String>(),
     );
     Page::of_idp("Who are you?", &content)
+}
+
+/// Where the browser goes from here, if the application has sent it to sign out: straight back, because nobody has a
+/// session here.
+pub(crate) fn signed_out(query: &str) -> Option<String> {
+    let slo = entra_sso::danger::plain_http(&format!("{APP}/saml/slo")).ok()?;
+    let request = Outgoing::Redirect(format!("http://{ADDRESS}{}?{query}", path()));
+    let response = idp().ok()?.logout_response(&request, &slo, UnixTime::now())?;
+    Some(format!("{slo}?{}", response.query()))
 }
 
 /// A form that posts itself to the application.

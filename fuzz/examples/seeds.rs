@@ -6,7 +6,7 @@ use std::path::Path;
 
 use entra_sso::testing::{TestIdp, TestKey};
 use entra_sso::{AuthnRequest, CookieKey, ReturnTo, SystemRandom};
-use entra_sso_fuzz::{ANSWERS, NOW, SP, encode};
+use entra_sso_fuzz::{ANSWERS, GENUINE_LOGOUTS, NOW, SP, encode};
 
 const SETTINGS: &str = r#"{"id":"contoso","name":"Contoso","state":"live","listed":true,"addresses":"shared",
     "trust":{"metadata_url":{"url":"https://login.example/metadata.xml","entity_id":"urn:idp"}},
@@ -79,6 +79,25 @@ fn main() -> std::io::Result<()> {
     if let entra_sso::saml::Outgoing::Redirect(url) = &started.outgoing {
         let query = url.split_once('?').map_or("", |(_, query)| query);
         save("redirect_query", "request".into(), query.as_bytes())?;
+    }
+    for (number, query) in GENUINE_LOGOUTS.iter().enumerate() {
+        save("logout_query", format!("query-{number}"), format!("\0{query}").as_bytes())?;
+        let steps: Vec<u8> = (0..12).map(|at| u8::try_from(at * 41 % 251).unwrap_or(0)).collect();
+        save(
+            "logout_query",
+            format!("steps-{number}"),
+            &[&[u8::try_from(number * 4 + 1).unwrap_or(1)], steps.as_slice()].concat(),
+        )?;
+    }
+    let message = "<samlp:LogoutRequest xmlns:samlp='urn:oasis:names:tc:SAML:2.0:protocol' ID='_1' Version='2.0' \
+        IssueInstant='2027-01-15T08:00:00Z' Destination='https://app.example/saml/slo'><Issuer \
+        xmlns='urn:oasis:names:tc:SAML:2.0:assertion'>x</Issuer></samlp:LogoutRequest>";
+    for kind in ["\x02", "\x03"] {
+        save(
+            "logout_query",
+            format!("xml-{}", kind.len() + usize::from(kind.as_bytes()[0])),
+            format!("{kind}{message}").as_bytes(),
+        )?;
     }
     save("redirect_query", "return".into(), b"return_to=%2Forders%3Fpage%3D2")?;
     let cookie = started

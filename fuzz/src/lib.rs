@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use entra_sso::saml::NameId;
 use entra_sso::sp::{ClaimError, Service};
 use entra_sso::testing::{ReceivedRequest, TestEncryption, TestIdp, TestKey, TestResponse, TestSigning};
 use entra_sso::{Login, PostedResponse, ReturnTo, ServiceProvider, SystemRandom, UnixTime, danger};
@@ -50,6 +51,24 @@ pub static ENCRYPTED: LazyLock<Vec<String>> = LazyLock::new(|| {
     let to_us = |mode| TestEncryption::new(TestKey::ServiceProvider).content(mode);
     let each = modes.into_iter().flat_map(|mode| SIGNED.map(|signing| answer(signing).encrypted(to_us(mode)).xml()));
     each.collect()
+});
+
+/// Logout messages that the identity provider signed, as queries: requests, and an answer to `_request`.
+pub static GENUINE_LOGOUTS: LazyLock<[String; 4]> = LazyLock::new(|| {
+    let (idp, slo) = (TestIdp::new(), SP.single_logout_service());
+    let started = SP.start_login(ReturnTo::default(), NOW, &SystemRandom::default()).expect("a login");
+    let posted = idp.answer(&started.outgoing, NOW).expect("a request").posted();
+    let unclaimed = SP.judge_login(started.pending, &posted, NOW).expect("an answer");
+    let handle = unclaimed.settle(Ok::<(), ClaimError>(())).expect("claimed").logout_handle();
+    let asked = SP.start_logout(&handle, ReturnTo::default(), NOW, &SystemRandom::default()).expect("a logout");
+    let request = idp.logout_request(&handle, slo, NOW);
+    let response = idp.logout_response(&asked.outgoing, slo, NOW).expect("an answer");
+    [
+        request.query(),
+        request.clone().upper_case().relay_state(Some("https://idp.example/?a=1&b=2")).query(),
+        response.in_response_to(Some("_request")).relay_state(Some("ours")).query(),
+        request.name_id(NameId::new("ada@contoso.example", None)).relay_state(Some("x")).query(),
+    ]
 });
 
 /// A message as HTTP-POST carries it.

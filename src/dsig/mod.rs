@@ -218,6 +218,20 @@ pub(crate) fn verify(element: Element<'_>, keys: &TrustedKeys, policy: &Policy) 
     Ok(Signed { octets, certificate: certificate.clone() })
 }
 
+/// Verifies a signature that travels beside what it signs (SAML Bindings 3.4.4.1): over `octets` exactly as they came.
+/// What was signed is what `read` makes of these octets, and of nothing else.
+pub(crate) fn verify_detached(
+    octets: &[u8], algorithm: &str, signature: &[u8], keys: &TrustedKeys, policy: &Policy,
+    read: impl FnOnce(&[u8]) -> Option<String>,
+) -> Result<Signed, DsigError> {
+    let method = signed_info::named("signature method", algorithm, policy.leniency)?;
+    let certificate = signer(method, octets, signature, keys.certificates.iter(), policy)
+        .ok_or_else(|| DsigError::UnknownKey(None, keys.thumbprints()))?;
+    in_date(certificate, policy)?;
+    let octets = read(octets).ok_or_else(|| DsigError::Missing(Quoted::new("message")))?;
+    Ok(Signed { octets, certificate: certificate.clone() })
+}
+
 /// The trusted key that made the signature. The order of the keys means nothing, and of several certificates for the
 /// same key, as renewals leave behind, one that is in its dates is taken.
 fn signer<'k>(

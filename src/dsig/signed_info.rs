@@ -95,8 +95,12 @@ fn exclusive_c14n<'d>(element: Element<'d>, role: &'static str) -> Result<Vec<&'
 /// The method that an element names, if it is known and, where it is SHA-1, allowed. Parameters are refused: no
 /// `HMACOutputLength` (CVE-2009-0217).
 fn allowed<T: Method>(element: Element<'_>, role: &'static str, leniency: Leniency) -> Result<T, DsigError> {
-    let uri = algorithm(element)?;
     element.children()?.end()?;
+    named(role, algorithm(element)?, leniency)
+}
+
+/// The method of this name, on the same terms.
+pub(super) fn named<T: Method>(role: &'static str, uri: &str, leniency: Leniency) -> Result<T, DsigError> {
     match T::from_uri(uri) {
         Some(method) if method == T::SHA1 && !leniency.sha1 => Err(DsigError::Sha1(Quoted::new(uri))),
         Some(method) => Ok(method),

@@ -19,6 +19,16 @@ pub enum Cloud {
 }
 
 impl Cloud {
+    /// The cloud whose tenant gives this name as the issuer of SAML messages; `None` for anybody else.
+    #[must_use]
+    pub fn of_issuer(issuer: &EntityId) -> Option<Self> {
+        [Self::Global, Self::China].into_iter().find(|cloud| {
+            let rest = issuer.as_ref().strip_prefix("https://").and_then(|rest| rest.strip_prefix(cloud.hosts().1));
+            let tenant = rest.and_then(|rest| rest.strip_prefix('/')?.split('/').next());
+            tenant.is_some_and(|tenant| tenant.parse::<TenantGuid>().is_ok())
+        })
+    }
+
     /// The host that people sign in at and that publishes metadata, and the host in the `Issuer` of SAML messages, from
     /// which nothing is fetched.
     const fn hosts(self) -> (&'static str, &'static str) {

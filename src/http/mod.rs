@@ -1,4 +1,4 @@
-//! Three routes for any web framework, for one identity provider or many. The only file that reads the clock.
+//! Five routes for any web framework, for one identity provider or many. The only file that reads the clock.
 
 mod chooser;
 
@@ -12,10 +12,11 @@ use crate::crypto::{SecureRandom, SystemRandom};
 use crate::encoding::{Quoted, pairs, percent_decode};
 use crate::error::{Error, ErrorKind, MessageError, Mismatch, Rejection, RequestError, TenantError};
 use crate::ids::{EndpointUrl, InvalidId, ReturnTo, TenantId};
-use crate::saml::{AuthnRequest, BindingError, FORM_LIMIT, Outgoing, PostedResponse};
+use crate::saml::{AuthnRequest, BindingError, FORM_LIMIT, Kind, LogoutMessage, Outgoing, PostedResponse};
 use crate::sp::{
-    CookieKey, Login, PendingLogin, ReplayCache, ServiceProvider, StartedLogin, State, Subject, Unsolicited,
-    begun_since, open, surplus,
+    CookieKey, Login, LogoutHandle, LogoutReply, LogoutRequest, PendingLogin, PendingLogout, ReplayCache,
+    ServiceProvider, SetCookie, SignedOut, StartedLogin, StartedLogout, State, Subject, Unsolicited, begun_since, open,
+    surplus,
 };
 use crate::tenants::{Choices, Connection, Tenants, Unasked};
 use crate::time::UnixTime;
@@ -110,23 +111,35 @@ pub enum Outcome {
     /// The browser sent a form again whose login is finished: the Back button, or a second click. Nobody signed in by
     /// this; the response leads to where the person wanted to go.
     AlreadyAnswered(Error, HttpResponse),
-    /// Nobody signed in: log the error with its hint, send the response.
+    /// Somebody wants to sign out, and then go there. End the session that the browser's cookie names, and send what
+    /// [`Routes::sign_out`] makes of the handle that you kept with it.
+    LogoutWanted(ReturnTo),
+    /// Somebody whom [`Routes::sign_out`] sent to the identity provider is back, and is signed out there too. Send this,
+    /// which leads to where the person wanted to go.
+    SignedOut(SignedOut, HttpResponse),
+    /// The identity provider ends sessions. First end those of yours that [`LogoutRequest::ends`] names, and the one that
+    /// the browser's cookie names if [`LogoutRequest::ends_in_this_browser`] says so; then send this, which tells the
+    /// identity provider that they have ended. If you could not end them, send what [`Routes::logout_failed`] gives.
+    LogoutRequested(Box<LogoutRequest>, HttpResponse),
+    /// Nobody signed in, or the logout was not finished: log the error with its hint, send the response.
     Refused(Error, HttpResponse),
 }
 
-/// `login`, `acs` and `metadata`, under one path.
+/// `login`, `acs`, `logout`, `slo` and `metadata`, under one path.
 ///
 /// | route | does |
 /// | --- | --- |
 /// | `GET login?return_to=/path` | sends the person to the identity provider |
 /// | `POST acs` | judges the answer |
+/// | `GET logout?return_to=/path` (or POST) | says that the person wants to sign out |
+/// | `GET slo`, `POST slo` | judges logout messages of the identity provider |
 /// | `GET metadata` | serves our metadata |
 ///
 /// The paths are those of the service provider's addresses: with
-/// [`ServiceProvider::at`]`("https://app.example/saml", …)` they are `/saml/login`, `/saml/acs` and
-/// `/saml/metadata`. The host in a request is never looked at.
+/// [`ServiceProvider::at`]`("https://app.example/saml", …)` they are `/saml/login`, `/saml/acs` and so
+/// on. The host in a request is never looked at.
 ///
-/// With [`Tenants`] there are `login/{tenant}`, `acs/{tenant}` and `metadata/{tenant}` as well. `GET login` then leads to
+/// With [`Tenants`] there are `login/{tenant}`, `acs/{tenant}`, `slo/{tenant}` and `metadata/{tenant}` as well. `GET login` then leads to
 /// the only live connection, or by `email=` to the one that has the domain of this address, or else to a page on which
 /// the person chooses. A link to `login` or `login/{tenant}` may be a bookmark; it may have a `login_hint` and a
 /// `domain_hint`, which are passed on.
@@ -134,6 +147,7 @@ pub struct Routes {
     site: Site,
     cookie_key: CookieKey,
     login: EndpointUrl,
+    logout: EndpointUrl,
     metadata: EndpointUrl,
     chooser: Arc<ChooserPage>,
 }
@@ -159,6 +173,8 @@ enum Route<'p> {
     Login(Option<&'p str>),
     Acs(Option<&'p str>),
     Metadata(Option<&'p str>),
+    Logout,
+    Slo(Option<&'p str>),
 }
 
 /// How a login begins.
@@ -184,16 +200,16 @@ impl Routes {
     #[must_use]
     pub fn new(sp: ServiceProvider, cookie_key: CookieKey, replay_cache: impl ReplayCache + 'static) -> Self {
         let acs = sp.assertion_consumer_service();
-        let (login, metadata) = (acs.sibling("login"), acs.sibling("metadata"));
+        let [login, logout, metadata] = ["login", "logout", "metadata"].map(|name| acs.sibling(name));
         let site = Site::One(Box::new(sp), Box::new(replay_cache));
-        Self { site, cookie_key, login, metadata, chooser: Arc::new(Chooser::page) }
+        Self { site, cookie_key, login, logout, metadata, chooser: Arc::new(Chooser::page) }
     }
 
     /// Serves many customers; used assertions are kept in the cache that `tenants` have.
     #[must_use]
     pub fn for_tenants(tenants: Arc<Tenants>, cookie_key: CookieKey) -> Self {
-        let (login, metadata) = (tenants.base().child("login"), tenants.base().child("metadata"));
-        Self { site: Site::Many(tenants), cookie_key, login, metadata, chooser: Arc::new(Chooser::page) }
+        let [login, logout, metadata] = ["login", "logout", "metadata"].map(|name| tenants.base().child(name));
+        Self { site: Site::Many(tenants), cookie_key, login, logout, metadata, chooser: Arc::new(Chooser::page) }
     }
 
     /// Your own page on which people choose, in your colours and your language. Escape what you put into it.
@@ -207,6 +223,8 @@ impl Routes {
         /// Where a login begins: what *Sign on URL* in the Entra admin center should be. For one of many customers, its name
         /// stands behind: `login/{tenant}`.
         pub fn login_url(&self) -> &EndpointUrl { &self.login }
+        /// Where somebody signs out: what a link or a button of yours leads to.
+        pub fn logout_url(&self) -> &EndpointUrl { &self.logout }
         /// The service provider behind the routes; `None` if they serve many customers.
         pub fn service_provider(&self) -> Option<&ServiceProvider> {
             match &self.site { Site::One(sp, _) => Some(sp), Site::Many(_) => None }
@@ -224,9 +242,99 @@ impl Routes {
             Some(Route::Login(tenant)) => self.login(request, tenant, now, rng),
             Some(Route::Acs(tenant)) => self.acs(request, tenant, now, rng),
             Some(Route::Metadata(tenant)) => self.metadata(request, tenant),
+            Some(Route::Logout) => logout(request),
+            Some(Route::Slo(tenant)) => {
+                let outcome = self.slo(request, tenant, now, rng);
+                return outcome.unwrap_or_else(|error| refused(error, NOT_SIGNED_OUT, ""));
+            }
             None => return Outcome::NotOurs,
         };
         outcome.unwrap_or_else(|error| self.refuse(error))
+    }
+
+    /// Sends a person who wants to sign out to the identity provider, to sign out there too. `handle` is what you kept with
+    /// the session ([`Login::logout_handle`]), which you have ended by now. Without one, where the identity provider has
+    /// no single logout, and where nothing is known of it any more, this leads to `return_to` at once.
+    pub fn sign_out(
+        &self, request: &impl HttpRequest, handle: Option<&LogoutHandle>, return_to: ReturnTo, now: UnixTime,
+        rng: &dyn SecureRandom,
+    ) -> Outcome {
+        let here = HttpResponse::see_other(return_to.as_ref());
+        let started = handle.map(|handle| match &self.site {
+            Site::One(sp, _) => sp.start_logout(handle, return_to, now, rng),
+            Site::Many(tenants) => tenants.start_logout(handle, return_to, now, rng),
+        });
+        let sent = started.map(|started| {
+            let StartedLogout { outgoing, pending, .. } = started?;
+            Ok(self.carrying(request, send_out(outgoing), pending.into_cookie(&self.cookie_key, rng)?))
+        });
+        match sent {
+            None => Outcome::Respond(here),
+            Some(Ok(response)) => Outcome::Respond(response),
+            Some(Err(error)) if has_no_logout(&error) => Outcome::Respond(here),
+            Some(Err(error)) => refused(error, NOT_SIGNED_OUT, ""),
+        }
+    }
+
+    /// Tells the identity provider that the sessions could not be ended.
+    #[must_use]
+    pub fn logout_failed(&self, request: &LogoutRequest, now: UnixTime, rng: &dyn SecureRandom) -> HttpResponse {
+        match self.answer(request, false, now, rng) {
+            Ok(LogoutReply::Message(outgoing)) => send_out(outgoing),
+            _ => HttpResponse::new(500, "text/plain; charset=utf-8", String::new()),
+        }
+    }
+
+    fn answer(
+        &self, request: &LogoutRequest, have_ended: bool, now: UnixTime, rng: &dyn SecureRandom,
+    ) -> Result<LogoutReply, Error> {
+        match &self.site {
+            Site::One(sp, _) => sp.answer_logout(request, have_ended, now, rng),
+            Site::Many(tenants) => tenants.answer_logout(request, have_ended, now, rng),
+        }
+    }
+
+    fn slo(
+        &self, request: &impl HttpRequest, tenant: Option<&str>, now: UnixTime, rng: &dyn SecureRandom,
+    ) -> Result<Outcome, Error> {
+        must_be(request, &["GET", "POST"])?;
+        let message = match request.method() {
+            "GET" => LogoutMessage::from_query(request.query().unwrap_or_default())?,
+            _ => LogoutMessage::from_form(form(request)?)?,
+        };
+        let at_its_address = |found: &Connection| {
+            must_be_at(request.path(), found.single_logout_service(), Rejection::LogoutDestinationMismatch)
+        };
+        if message.kind() == Kind::Response {
+            let pending = PendingLogout::from_cookies(&cookies(request), &message, &self.cookie_key)?;
+            let done = match &self.site {
+                Site::One(sp, _) => sp.finish_logout(pending, &message, now)?,
+                Site::Many(tenants) => {
+                    let id = pending.tenant().ok_or(Rejection::NoPendingLogout)?;
+                    at_its_address(&*tenants.known(id)?)?;
+                    tenants.finish_logout(pending, &message, now)?
+                }
+            };
+            let response = HttpResponse::see_other(done.return_to().as_ref());
+            let response = response.with("set-cookie", done.spent_cookie().into_string());
+            return Ok(Outcome::SignedOut(done, response));
+        }
+        let theirs = match &self.site {
+            Site::One(sp, replay_cache) => sp.finish_logout_request(&message, now, &**replay_cache)?,
+            Site::Many(tenants) => {
+                let addressed = tenant.map(|name| tenants.named(name)).transpose()?;
+                addressed.as_deref().map(at_its_address).transpose()?;
+                tenants.finish_logout_request(addressed.as_ref().map(|found| found.id()), &message, now)?
+            }
+        };
+        let response = match self.answer(&theirs, true, now, rng)? {
+            LogoutReply::Message(outgoing) => send_out(outgoing),
+            // Entra ID shows it in a frame, so nothing forbids that.
+            LogoutReply::EmptyPage => {
+                HttpResponse::html(200, "default-src 'none'", "<!DOCTYPE html><title></title>".to_owned())
+            }
+        };
+        Ok(Outcome::LogoutRequested(Box::new(theirs), response))
     }
 
     /// Has the person who is signed in authenticate anew, before something that cannot be undone. `tenant` and `subject` are
@@ -248,19 +356,22 @@ impl Routes {
     fn route<'p>(&self, path: &'p str) -> Option<Route<'p>> {
         let below = |base: &str| path.strip_prefix(base)?.strip_prefix('/').filter(|name| !name.contains('/'));
         let own = |base: &str| matches!(self.site, Site::Many(_)).then(|| below(base)).flatten();
-        let acs = match &self.site {
-            Site::One(sp, _) => sp.assertion_consumer_service().clone(),
-            Site::Many(tenants) => tenants.base().child("acs"),
+        let (acs, slo) = match &self.site {
+            Site::One(sp, _) => (sp.assertion_consumer_service().clone(), sp.single_logout_service().clone()),
+            Site::Many(tenants) => (tenants.base().child("acs"), tenants.base().child("slo")),
         };
         let (acs, login, metadata) = (acs.path(), self.login.path(), self.metadata.path());
         match path {
             path if path == acs => Some(Route::Acs(None)),
             path if path == login => Some(Route::Login(None)),
             path if path == metadata => Some(Route::Metadata(None)),
+            path if path == self.logout.path() => Some(Route::Logout),
+            path if path == slo.path() => Some(Route::Slo(None)),
             _ => own(acs)
                 .map(|tenant| Route::Acs(Some(tenant)))
                 .or_else(|| own(login).map(|tenant| Route::Login(Some(tenant))))
-                .or_else(|| own(metadata).map(|tenant| Route::Metadata(Some(tenant)))),
+                .or_else(|| own(metadata).map(|tenant| Route::Metadata(Some(tenant))))
+                .or_else(|| own(slo.path()).map(|tenant| Route::Slo(Some(tenant)))),
         }
     }
 
@@ -335,14 +446,15 @@ impl Routes {
     fn send(
         &self, request: &impl HttpRequest, started: StartedLogin, rng: &dyn SecureRandom,
     ) -> Result<Outcome, Error> {
-        let response = match started.outgoing {
-            Outgoing::Redirect(url) => HttpResponse::see_other(&url),
-            Outgoing::Post(form) => HttpResponse::html(200, &form.content_security_policy(), form.html()),
-        };
         let cookie = started.pending.into_cookie(&self.cookie_key, rng)?;
+        Ok(Outcome::Respond(self.carrying(request, send_out(started.outgoing), cookie)))
+    }
+
+    /// With the cookie of what has begun, and without those of what was begun long before.
+    fn carrying(&self, request: &impl HttpRequest, response: HttpResponse, cookie: SetCookie) -> HttpResponse {
         let dropped = surplus(&cookies(request), &self.cookie_key, LOGINS_AT_ONCE - 1);
         let all = std::iter::once(cookie).chain(dropped);
-        Ok(Outcome::Respond(all.fold(response, |response, cookie| response.with("set-cookie", cookie.into_string()))))
+        all.fold(response, |response, cookie| response.with("set-cookie", cookie.into_string()))
     }
 
     fn acs(
@@ -356,14 +468,11 @@ impl Routes {
             ("GET" | "HEAD", _) => return Err(RequestError::AcsOpened.into()),
             _ => must_be(request, &["POST"])?,
         }
-        if request.body().len() > Self::BODY_LIMIT {
-            return Err(BindingError::TooLarge(Self::BODY_LIMIT).into());
-        }
-        must_be_form(request)?;
-        let posted = PostedResponse::from_form(request.body())?;
+        let posted = PostedResponse::from_form(form(request)?)?;
         let state = open(&cookies(request), posted.relay_state(), &self.cookie_key, now);
         let pending = match state {
             Ok(State::Pending(pending)) => pending,
+            Ok(State::SigningOut(_)) => return Err(Rejection::NoPendingLogin.into()),
             Ok(State::Answered(return_to)) => {
                 return Ok(already_answered(Rejection::AlreadyAnswered.into(), &return_to));
             }
@@ -399,7 +508,7 @@ impl Routes {
             Site::One(sp, replay_cache) => sp.finish_login(pending, posted, now, &**replay_cache),
             Site::Many(tenants) => {
                 if let Some(id) = pending.tenant() {
-                    must_be_at(path, &*tenants.known(id)?)?;
+                    must_be_at(path, tenants.known(id)?.assertion_consumer_service(), Rejection::DestinationMismatch)?;
                 }
                 tenants.finish_login(pending, posted, now)
             }
@@ -428,7 +537,7 @@ impl Routes {
             (Site::Many(tenants), name) => {
                 let addressed = name.map(|name| tenants.named(name)).transpose()?;
                 if let Some(found) = &addressed {
-                    must_be_at(request.path(), found)?;
+                    must_be_at(request.path(), found.assertion_consumer_service(), Rejection::DestinationMismatch)?;
                 }
                 tenants.finish_unsolicited(addressed.as_ref().map(|found| found.id()), posted, now)
             }
@@ -452,29 +561,70 @@ impl Routes {
 
     /// The person learns that it did not work and how to try again, and nothing more.
     fn refuse(&self, error: Error) -> Outcome {
-        let (status, allow) = match error.kind() {
-            ErrorKind::Request(RequestError::Method(_, expected)) => (405, Some(*expected)),
-            ErrorKind::Request(RequestError::AcsOpened) => (405, Some("POST")),
-            ErrorKind::Request(RequestError::ContentType(_)) => (415, None),
-            ErrorKind::Binding(BindingError::TooLarge(_)) => (413, None),
-            // As what comes after it, so that nobody can tell where a forged ciphertext fails.
-            ErrorKind::Message(MessageError::DecryptionFailed) => (403, None),
-            ErrorKind::Request(_) | ErrorKind::Binding(_) | ErrorKind::Message(_) => (400, None),
-            ErrorKind::Configuration(_) | ErrorKind::Metadata(_) => (500, None),
-            ErrorKind::Rejected(Rejection::ReplayCacheFull | Rejection::ReplayCacheUnavailable) => (503, None),
-            _ => (403, None),
-        };
-        let body = format!(
-            "<p>{}</p><p><a href=\"{}\">Sign in again</a></p>",
-            error.public_message(),
-            escape_html(self.login.path()),
-        );
-        let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
-                      form-action 'none'; frame-ancestors 'none'";
-        let response = HttpResponse::html(status, policy, document("Not signed in", &body));
-        let response = allow.iter().fold(response, |out, method| out.with("allow", (*method).to_owned()));
-        Outcome::Refused(error, response)
+        let again = format!("<p><a href=\"{}\">Sign in again</a></p>", escape_html(self.login.path()));
+        refused(error, "Not signed in", &again)
     }
+}
+
+const NOT_SIGNED_OUT: &str = "Not signed out everywhere";
+
+/// A page that says nothing of the reason; `more` is HTML.
+fn refused(error: Error, title: &str, more: &str) -> Outcome {
+    let (status, allow) = match error.kind() {
+        ErrorKind::Request(RequestError::Method(_, expected)) => (405, Some(*expected)),
+        ErrorKind::Request(RequestError::AcsOpened) => (405, Some("POST")),
+        ErrorKind::Request(RequestError::ContentType(_)) => (415, None),
+        ErrorKind::Binding(BindingError::TooLarge(_)) => (413, None),
+        // As what comes after it, so that nobody can tell where a forged ciphertext fails.
+        ErrorKind::Message(MessageError::DecryptionFailed) => (403, None),
+        ErrorKind::Request(_) | ErrorKind::Binding(_) | ErrorKind::Message(_) => (400, None),
+        ErrorKind::Configuration(_) | ErrorKind::Metadata(_) => (500, None),
+        ErrorKind::Rejected(Rejection::ReplayCacheFull | Rejection::ReplayCacheUnavailable) => (503, None),
+        _ => (403, None),
+    };
+    let message = match title {
+        NOT_SIGNED_OUT => "To be safe, close all windows of this browser.",
+        _ => error.public_message(),
+    };
+    let body = format!("<p>{message}</p>{more}");
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+    let response = HttpResponse::html(status, policy, document(title, &body));
+    let response = allow.iter().fold(response, |out, method| out.with("allow", (*method).to_owned()));
+    Outcome::Refused(error, response)
+}
+
+/// Another site must not sign people out: a link in a mail would do (browsers have sent the header since 2023).
+fn logout(request: &impl HttpRequest) -> Result<Outcome, Error> {
+    must_be(request, &["GET", "POST"])?;
+    let site = request.header("sec-fetch-site").first().map(|value| String::from_utf8_lossy(value).into_owned());
+    if let Some(site) = site.filter(|site| !matches!(site.as_str(), "same-origin" | "same-site" | "none")) {
+        return Err(RequestError::CrossSite(Quoted::new(&site)).into());
+    }
+    Ok(Outcome::LogoutWanted(return_to(request.query().unwrap_or_default(), str::parse)?))
+}
+
+/// The person has no session of ours any more, and there is nobody to tell.
+fn has_no_logout(error: &Error) -> bool {
+    use crate::error::ConfigurationError::NoLogoutEndpoint;
+    matches!(error.kind(), ErrorKind::Tenant(_) | ErrorKind::Metadata(_) | ErrorKind::Configuration(NoLogoutEndpoint))
+}
+
+/// The browser takes it away.
+fn send_out(outgoing: Outgoing) -> HttpResponse {
+    match outgoing {
+        Outgoing::Redirect(url) => HttpResponse::see_other(&url),
+        Outgoing::Post(form) => HttpResponse::html(200, &form.content_security_policy(), form.html()),
+    }
+}
+
+/// The body, if it is a form and not too long.
+fn form(request: &impl HttpRequest) -> Result<&[u8], Error> {
+    if request.body().len() > Routes::BODY_LIMIT {
+        return Err(BindingError::TooLarge(Routes::BODY_LIMIT).into());
+    }
+    must_be_form(request)?;
+    Ok(request.body())
 }
 
 fn already_answered(error: Error, return_to: &ReturnTo) -> Outcome {
@@ -488,13 +638,12 @@ fn must_be(request: &impl HttpRequest, methods: &[&'static str]) -> Result<(), R
     }
 }
 
-/// An answer comes to the address of its connection. At an address that several share, who posts it could otherwise say
+/// A message comes to the address of its connection. At an address that several share, who posts it could otherwise say
 /// which of them is meant, by the name of one in the path.
-fn must_be_at(path: &str, connection: &Connection) -> Result<(), Rejection> {
-    let acs = connection.assertion_consumer_service();
-    match acs.path() == path {
+fn must_be_at(path: &str, address: &EndpointUrl, otherwise: fn(Mismatch) -> Rejection) -> Result<(), Rejection> {
+    match address.path() == path {
         true => Ok(()),
-        false => Err(Rejection::DestinationMismatch(Mismatch::new([path], [acs.as_ref()]))),
+        false => Err(otherwise(Mismatch::new([path], [address.as_ref()]))),
     }
 }
 

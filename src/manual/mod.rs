@@ -1,4 +1,4 @@
-//! How to set Entra ID up, who a person is, what each error means, and what stops each published attack.
+//! How to set Entra ID up, who a person is, how people sign out, what each error means, and what stops each published attack.
 //!
 //! Text only, in Markdown files beside this one. Tests hold it to the code: every error code has its entry, and every
 //! test that is named exists.
@@ -11,6 +11,9 @@ pub mod errors {}
 
 #[doc = include_str!("federation.md")]
 pub mod federation {}
+
+#[doc = include_str!("logout.md")]
+pub mod logout {}
 
 #[doc = include_str!("people.md")]
 pub mod people {}

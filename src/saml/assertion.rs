@@ -67,7 +67,7 @@ impl Assertion {
             return Self::read(root, ours);
         }
         if !root.is(SAMLP, "Response") {
-            return Err(MessageError::UnexpectedMessage(root.quoted()));
+            return Err(MessageError::UnexpectedMessage(root.quoted(), "Response"));
         }
         let assertions = root.elements().filter(|child| child.is(SAML, "Assertion"));
         match assertions.collect::<Vec<_>>().as_slice() {
@@ -151,7 +151,7 @@ pub(crate) fn read_identifier(parts: &mut Children<'_>, ours: &Decryption<'_>) -
     }
 }
 
-fn read_name_id(element: Element<'_>) -> Result<NameId, XmlError> {
+pub(super) fn read_name_id(element: Element<'_>) -> Result<NameId, XmlError> {
     let mut name = NameId::new(element.text()?, element.attribute("Format"));
     name.name_qualifier = owned(element, "NameQualifier");
     name.sp_name_qualifier = owned(element, "SPNameQualifier");

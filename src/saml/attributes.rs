@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::crypto::short_digest;
 use crate::ids::TenantId;
+use crate::xml::Writer;
 
 /// A `NameID`: what the identity provider calls the person (SAML Core 2.2.3).
 ///
@@ -39,6 +40,13 @@ impl NameId {
         let tenant = tenant.map_or("", AsRef::as_ref);
         // Issuer and tenant hold no line break, so nothing behind them can pass for one of them.
         short_digest([issuer, tenant, format, &self.value].join("\n").as_bytes())
+    }
+
+    /// Writes the element, as it came.
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.start("saml:NameID").optional("NameQualifier", self.name_qualifier.as_deref());
+        out.optional("SPNameQualifier", self.sp_name_qualifier.as_deref());
+        out.optional("Format", self.format.as_deref()).text(&self.value).end();
     }
 
     /// A name with the format that the identity provider gave, and no qualifiers.

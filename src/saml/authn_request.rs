@@ -131,10 +131,8 @@ impl AuthnRequest {
         out.optional("ProviderName", self.provider_name.as_deref());
         out.leaf("saml:Issuer", envelope.issuer.as_ref());
         if let Some(name) = &self.subject {
-            out.start("saml:Subject").start("saml:NameID");
-            out.optional("NameQualifier", name.name_qualifier.as_deref());
-            out.optional("SPNameQualifier", name.sp_name_qualifier.as_deref());
-            out.optional("Format", name.format.as_deref()).text(&name.value).end().end();
+            name.write(out.start("saml:Subject"));
+            out.end();
         }
         if let Some((format, create)) = &self.name_id_policy {
             out.start("samlp:NameIDPolicy").attribute("Format", format);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{HTTP_POST, HTTP_REDIRECT, MD, SAMLP, instant};
+use super::{HTTP_POST, HTTP_REDIRECT, Kind, MD, SAMLP, instant};
 use crate::crypto::{Certificate, CertificateError, Fingerprint};
 use crate::dsig::{DS, DsigError, Leniency, Policy, TrustedKeys, verify};
 use crate::encoding::{Quoted, trim_xml};
@@ -44,6 +44,8 @@ pub struct IdentityProvider {
     entity_id: EntityId,
     sso: Vec<(Binding, EndpointUrl)>,
     slo: Vec<(Binding, EndpointUrl)>,
+    /// Where answers go, if not to where requests go (`ResponseLocation`, SAML Metadata 2.2.2).
+    slo_responses: Vec<(Binding, EndpointUrl)>,
     keys: TrustedKeys,
     wants_requests_signed: bool,
     lifetime: Lifetime,
@@ -73,6 +75,8 @@ struct Kept {
     #[serde(default)]
     slo: Vec<(Binding, EndpointUrl)>,
     #[serde(default)]
+    slo_responses: Vec<(Binding, EndpointUrl)>,
+    #[serde(default)]
     certificates: Vec<Certificate>,
     #[serde(default)]
     fingerprints: Vec<Fingerprint>,
@@ -85,9 +89,10 @@ struct Kept {
 #[cfg(feature = "serde")]
 impl From<IdentityProvider> for Kept {
     fn from(idp: IdentityProvider) -> Self {
-        let IdentityProvider { entity_id, sso, slo, keys, wants_requests_signed, lifetime, leniency: _ } = idp;
+        let IdentityProvider { entity_id, sso, slo, slo_responses, keys, wants_requests_signed, lifetime, leniency: _ } =
+            idp;
         let (certificates, fingerprints) = (keys.certificates().to_vec(), keys.fingerprints().to_vec());
-        Self { entity_id, sso, slo, certificates, fingerprints, wants_requests_signed, lifetime }
+        Self { entity_id, sso, slo, slo_responses, certificates, fingerprints, wants_requests_signed, lifetime }
     }
 }
 
@@ -96,15 +101,17 @@ impl TryFrom<Kept> for IdentityProvider {
     type Error = MetadataError;
 
     fn try_from(kept: Kept) -> Result<Self, MetadataError> {
-        let Kept { entity_id, sso, slo, certificates, fingerprints, wants_requests_signed, lifetime } = kept;
+        let Kept { entity_id, sso, slo, slo_responses, certificates, fingerprints, wants_requests_signed, lifetime } =
+            kept;
         let name = || Quoted::new(entity_id.as_ref());
         if sso.is_empty() {
             return Err(MetadataError::NoSsoEndpoint(name()));
         }
         let keys = keys_of(certificates, fingerprints, &entity_id)?;
-        let [sso, slo] = [sso, slo].map(|all| firsts(all.into_iter().map(Ok::<_, MetadataError>)));
-        let (sso, slo, leniency) = (sso?, slo?, Leniency::default());
-        Ok(Self { entity_id, sso, slo, keys, wants_requests_signed, lifetime, leniency })
+        let all = [sso, slo, slo_responses].map(|all| firsts(all.into_iter().map(Ok::<_, MetadataError>)));
+        let [sso, slo, slo_responses] = all;
+        let (sso, slo, slo_responses, leniency) = (sso?, slo?, slo_responses?, Leniency::default());
+        Ok(Self { entity_id, sso, slo, slo_responses, keys, wants_requests_signed, lifetime, leniency })
     }
 }
 
@@ -207,6 +214,7 @@ impl IdentityProvider {
             entity_id,
             sso: vec![(Binding::Redirect, sso)],
             slo: slo.map(|slo| (Binding::Redirect, slo)).into_iter().collect(),
+            slo_responses: Vec::new(),
             keys,
             wants_requests_signed: false,
             lifetime: Lifetime::default(),
@@ -268,16 +276,18 @@ impl IdentityProvider {
             must_be_current(*role, now)?;
         }
         let keys = signing_keys(&roles, name())?;
-        let sso: Vec<_> = firsts(services(&roles, "SingleSignOnService", endpoint))?;
+        let sso: Vec<_> = firsts(services(&roles, "SingleSignOnService", "Location", endpoint))?;
         if sso.is_empty() {
             return Err(MetadataError::NoSsoEndpoint(name()));
         }
         let mut wants = roles.iter().filter_map(|role| role.attribute("WantAuthnRequestsSigned"));
         let wants_requests_signed = wants.any(|text| matches!(trim_xml(text), "true" | "1"));
         // One that cannot be used keeps nobody from signing in.
-        let slo = firsts(services(&roles, "SingleLogoutService", endpoint).filter(Result::is_ok))?;
+        let logout = |place| firsts(services(&roles, "SingleLogoutService", place, endpoint).filter(Result::is_ok));
+        let (slo, slo_responses) = (logout("Location")?, logout("ResponseLocation")?);
         let lifetime = lifetime(entity, &roles)?;
-        Ok(Self { entity_id, sso, slo, keys, wants_requests_signed, lifetime, leniency: Leniency::default() })
+        let leniency = Leniency::default();
+        Ok(Self { entity_id, sso, slo, slo_responses, keys, wants_requests_signed, lifetime, leniency })
     }
 
     setters! {
@@ -319,8 +329,17 @@ impl IdentityProvider {
 
     /// The binding to ask by, unless somebody says otherwise: Redirect where there is one.
     pub(crate) fn preferred_sso(&self) -> Option<(Binding, &EndpointUrl)> {
-        let redirect = self.sso_url(Binding::Redirect).map(|url| (Binding::Redirect, url));
-        redirect.or_else(|| self.sso.first().map(|(binding, url)| (*binding, url)))
+        [Binding::Redirect, Binding::Post].into_iter().find_map(|binding| Some((binding, self.sso_url(binding)?)))
+    }
+
+    /// Where to send a logout message, by `wanted` if that can be had, otherwise by Redirect.
+    pub(crate) fn preferred_slo(&self, kind: Kind, wanted: Option<Binding>) -> Option<(Binding, &EndpointUrl)> {
+        let elsewhere = |binding| self.slo_responses.iter().find(|(known, _)| *known == binding).map(|(_, url)| url);
+        let all = wanted.into_iter().chain([Binding::Redirect, Binding::Post]);
+        all.into_iter().find_map(|binding| {
+            let response = elsewhere(binding).filter(|_| kind == Kind::Response);
+            Some((binding, response.or_else(|| self.slo_url(binding))?))
+        })
     }
 }
 
@@ -391,12 +410,13 @@ fn lifetime(entity: Element<'_>, roles: &[Element<'_>]) -> Result<Lifetime, Meta
 
 /// Addresses of one kind of service, by bindings that we know.
 fn services(
-    roles: &[Element<'_>], name: &'static str, endpoint: fn(&str) -> Result<EndpointUrl, InvalidId>,
+    roles: &[Element<'_>], name: &'static str, place: &'static str,
+    endpoint: fn(&str) -> Result<EndpointUrl, InvalidId>,
 ) -> impl Iterator<Item = Result<(Binding, EndpointUrl), MetadataError>> {
     inside(roles, name).filter_map(move |service| {
         let read = || {
             let binding = Binding::from_uri(trim_xml(service.required("Binding")?));
-            let url = |binding| Ok((binding, endpoint(trim_xml(service.required("Location")?))?));
+            let url = |binding| Ok((binding, endpoint(trim_xml(service.required(place)?))?));
             binding.map(url).transpose()
         };
         read().transpose()

@@ -6,6 +6,7 @@ mod authn_request;
 mod binding;
 mod decrypt;
 mod idp_metadata;
+mod logout;
 mod response;
 mod sp_metadata;
 
@@ -14,13 +15,17 @@ pub use assertion::{Assertion, AuthnStatement};
 pub use attributes::{Attribute, Attributes, Claims, NameId};
 pub(crate) use authn_request::Envelope as AuthnRequestEnvelope;
 pub use authn_request::{AuthnRequest, Comparison};
-pub use binding::{BindingError, Outgoing, POST_FORM_SCRIPT_SHA256, PostForm, PostedResponse};
-pub(crate) use binding::{FORM_LIMIT, post, redirect};
+pub use binding::{BindingError, LogoutMessage, Outgoing, POST_FORM_SCRIPT_SHA256, PostForm, PostedResponse};
+pub(crate) use binding::{FORM_LIMIT, Kind, Sent, post, redirect};
 #[cfg(all(feature = "encryption", feature = "testing"))]
 pub(crate) use decrypt::XENC11;
 pub(crate) use decrypt::{Decryption, Encrypted, only, parse};
 pub(crate) use idp_metadata::keys_of;
 pub use idp_metadata::{Binding, IdentityProvider, Lifetime, MetadataError, MetadataTrust};
+pub use logout::Extent;
+pub(crate) use logout::{
+    ClaimedLogout, Head, LogoutEnvelope, ReceivedLogoutRequest, ReceivedLogoutResponse, claimed_logout,
+};
 pub(crate) use response::{Envelope, claimed_issuer};
 pub use response::{MessageError, Status};
 pub use sp_metadata::{Contact, ContactType, Organization};

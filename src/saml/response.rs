@@ -15,9 +15,9 @@ texts! {
         /// Not XML as we read it, or not of SAML's schema.
         #[error(transparent)]
         Xml(#[from] XmlError) = error.code(), of error;
-        /// Another message than the one that belongs here: the name of the document element.
-        #[error("the message is {0}, not a Response of SAML 2.0")]
-        UnexpectedMessage(Quoted) = "saml.unexpected_message";
+        /// Another message than the one that belongs here: the name of the document element, and the one that does.
+        #[error("the message is {0}, not a {1} of SAML 2.0")]
+        UnexpectedMessage(Quoted, &'static str) = "saml.unexpected_message";
         /// Another version of SAML.
         #[error("the message has version {0}; only 2.0 is spoken here")]
         Version(Quoted) = "saml.version";
@@ -94,7 +94,7 @@ impl<'d> Envelope<'d> {
     pub(crate) fn read(document: &'d Document<'d>) -> Result<Self, MessageError> {
         let response = document.root();
         if !response.is(SAMLP, "Response") {
-            return Err(MessageError::UnexpectedMessage(response.quoted()));
+            return Err(MessageError::UnexpectedMessage(response.quoted(), "Response"));
         }
         let ids = take_census(response, Vec::with_capacity(4))?;
         version(response)?;
@@ -213,7 +213,7 @@ fn note_ids<'d>(element: Element<'d>, ids: &mut Vec<&'d str>) -> Result<(), Mess
     Ok(())
 }
 
-fn status(element: Element<'_>) -> Result<Result<(), Status>, MessageError> {
+pub(super) fn status(element: Element<'_>) -> Result<Result<(), Status>, MessageError> {
     let mut parts = element.children()?;
     let code = parts.one(SAMLP, "StatusCode")?;
     let message = parts.optional(SAMLP, "StatusMessage").map(Element::text).transpose()?;
@@ -229,6 +229,11 @@ fn status(element: Element<'_>) -> Result<Result<(), Status>, MessageError> {
         (SUCCESS, None) => Ok(()),
         _ => Err(Status { code: short(code), subcode: subcode.map(short), message }),
     })
+}
+
+/// SAML Core 3.7.3.2: who could be reached was signed out. Some say it below Success, some below Responder.
+pub(super) fn is_partial(status: &Status) -> bool {
+    status.subcode.as_ref().is_some_and(|code| code.as_ref() == "PartialLogout")
 }
 
 /// Microsoft writes the address of the person into some messages, and what names a person is not for logs.

@@ -1,7 +1,7 @@
 //! Our own metadata, for the identity provider to import (SAML Metadata 2.3, 2.4.4).
 
 use super::decrypt::{MGF1_SHA256, OAEP, OAEP_11, XENC11};
-use super::{HTTP_POST, MD, SAMLP};
+use super::{HTTP_POST, HTTP_REDIRECT, MD, SAMLP};
 use crate::crypto::{Certificate, Cipher, DigestMethod, Method as _};
 use crate::dsig::DS;
 use crate::ids::{EndpointUrl, EntityId};
@@ -86,6 +86,7 @@ pub(crate) struct Published {
 pub(crate) struct SpMetadata<'a> {
     pub(crate) entity_id: &'a EntityId,
     pub(crate) acs: &'a EndpointUrl,
+    pub(crate) slo: Option<&'a EndpointUrl>,
     pub(crate) requests_signed: bool,
     /// The certificate that signs now.
     pub(crate) current: Option<&'a Certificate>,
@@ -104,6 +105,10 @@ impl SpMetadata<'_> {
         signing.for_each(|key| key_descriptor(&mut out, "signing", key, false));
         self.published.decrypted_with.iter().for_each(|key| key_descriptor(&mut out, "encryption", key, true));
         self.published.encryption.iter().for_each(|key| key_descriptor(&mut out, "encryption", key, false));
+        for (binding, slo) in self.slo.iter().flat_map(|slo| [(HTTP_REDIRECT, slo), (HTTP_POST, slo)]) {
+            out.start("md:SingleLogoutService").attribute("Binding", binding);
+            out.attribute("Location", slo.as_ref()).end();
+        }
         for format in &self.published.name_id_formats {
             out.leaf("md:NameIDFormat", format);
         }

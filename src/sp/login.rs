@@ -1,6 +1,7 @@
 //! A login from its beginning to its end: started, pending, unclaimed, done.
 
 use super::replay::{ClaimError, ReplayKey};
+use super::settled;
 use super::state::{self, CookieKey, SetCookie, State};
 use super::web_sso::Judged;
 use crate::crypto::{Certificate, SecureRandom};
@@ -83,6 +84,7 @@ impl PendingLogin {
         match state::open(header, relay_state, key, now)? {
             State::Pending(pending) => Ok(pending),
             State::Answered(_) => Err(Rejection::AlreadyAnswered.into()),
+            State::SigningOut(_) => Err(Rejection::NoPendingLogin.into()),
         }
     }
 
@@ -113,8 +115,8 @@ impl std::fmt::Debug for UnclaimedLogin {
 impl UnclaimedLogin {
     pub(super) fn new(issuer: EntityId, judged: Judged, answered: Answered) -> Self {
         let Judged { assertion, certificate, expires } = judged;
-        let key = ReplayKey::new(issuer, assertion.id().clone());
-        Self { key, expires, login: Login { assertion, certificate, answered } }
+        let key = ReplayKey::new(issuer.clone(), assertion.id().clone());
+        Self { key, expires, login: Login { assertion, certificate, issuer, answered } }
     }
 
     getters! {
@@ -129,12 +131,7 @@ impl UnclaimedLogin {
     /// # Errors
     /// When `claim` says that the key was there before, or may have been.
     pub fn settle(self, claim: Result<(), ClaimError>) -> Result<Login, Error> {
-        match claim {
-            Ok(()) => Ok(self.login),
-            Err(ClaimError::Replayed) => Err(Rejection::Replayed.into()),
-            Err(ClaimError::Full) => Err(Rejection::ReplayCacheFull.into()),
-            Err(ClaimError::Unavailable) => Err(Rejection::ReplayCacheUnavailable.into()),
-        }
+        settled(claim).map(|()| self.login)
     }
 }
 
@@ -180,6 +177,7 @@ crate::shorthand::serde_as_text!(Subject);
 pub struct Login {
     assertion: Assertion,
     certificate: Certificate,
+    pub(super) issuer: EntityId,
     answered: Answered,
 }
 

@@ -4,6 +4,7 @@
 #[path = "../../tests/unit/corpus_sp.rs"]
 mod corpus;
 mod login;
+mod logout;
 mod replay;
 mod service;
 mod state;
@@ -13,6 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use login::{Login, PendingLogin, StartedLogin, Subject, UnclaimedLogin};
+pub(crate) use logout::claimed;
+pub use logout::{
+    LogoutHandle, LogoutReply, LogoutRequest, LogoutStyle, PendingLogout, SignedOut, StartedLogout,
+    UnclaimedLogoutRequest,
+};
 pub use replay::{ClaimError, MemoryReplayCache, ReplayCache, ReplayKey};
 pub use service::Service;
 pub use state::{CookieKey, SetCookie};
@@ -24,10 +30,12 @@ use crate::encoding::Quoted;
 use crate::error::{ConfigurationError, Error, Rejection};
 use crate::ids::{EndpointUrl, EntityId, MessageId, RelayState, ReturnTo, TenantId};
 use crate::saml::{
-    AuthnRequest, AuthnRequestEnvelope, Binding, IdentityProvider, NameId, Outgoing, PostedResponse, post, redirect,
+    AuthnRequest, AuthnRequestEnvelope, Binding, IdentityProvider, Kind, NameId, Outgoing, PostedResponse, Sent, post,
+    redirect,
 };
 use crate::time::UnixTime;
 use login::Answered;
+use service::Signing;
 use web_sso::{Asked, Judged, judge};
 
 /// Entra's tokens begin five minutes early, others' at the very second; three minutes bridge clocks that are kept by
@@ -69,6 +77,9 @@ pub enum Unsolicited {
 pub struct ServiceProvider {
     entity_id: EntityId,
     acs: EndpointUrl,
+    slo: EndpointUrl,
+    serves_logout: bool,
+    logout_style: LogoutStyle,
     idp: IdentityProvider,
     tenant: Option<TenantId>,
     /// Digest of these four. A pending login is bound to it: it can be answered only under the same agreement.
@@ -89,7 +100,7 @@ pub struct ServiceProvider {
 }
 
 impl ServiceProvider {
-    /// The usual layout below `base`: our name is `base/metadata`, and answers go to `base/acs`.
+    /// The usual layout below `base`: our name is `base/metadata`, answers go to `base/acs`, logout messages to `base/slo`.
     pub fn at(base: &EndpointUrl, idp: IdentityProvider) -> Self {
         Self::new(EntityId::from_url(&base.child("metadata")), base.child("acs"), idp)
     }
@@ -99,6 +110,9 @@ impl ServiceProvider {
         Self {
             agreement: agreement(&idp, &entity_id, &acs, None),
             tenant: None,
+            slo: acs.sibling("slo"),
+            serves_logout: true,
+            logout_style: LogoutStyle::of(idp.entity_id()),
             audiences: audiences(&entity_id),
             entity_id,
             acs,
@@ -145,6 +159,12 @@ impl ServiceProvider {
         pub fn with_authn_requests_signed(mut self, says: bool) { self.says_signed = Some(says) }
         /// Has every person authenticate anew at every login (`ForceAuthn`), whatever is asked for otherwise.
         pub fn always_authenticating(mut self) { self.force_authn = true }
+        /// Where logout messages go, if not to `slo` beside the assertion consumer service.
+        pub fn with_single_logout_service(mut self, url: EndpointUrl) { self.slo = url }
+        /// Leaves single logout out of the metadata: for an application that takes no logout messages.
+        pub fn without_single_logout(mut self) { self.serves_logout = false }
+        /// How the identity provider does single logout, if its name does not tell: Entra ID is known by it.
+        pub fn with_logout_style(mut self, style: LogoutStyle) { self.logout_style = style }
         /// How long ago a person may have authenticated at the identity provider. An answer about an earlier time is
         /// refused; [`Routes`](crate::http::Routes) then ask once more, with `ForceAuthn`.
         pub fn with_max_authn_age(mut self, age: Duration) { self.max_authn_age = Some(age) }
@@ -161,6 +181,8 @@ impl ServiceProvider {
         pub fn entity_id(&self) -> &EntityId { &self.entity_id }
         /// Where answers go.
         pub fn assertion_consumer_service(&self) -> &EndpointUrl { &self.acs }
+        /// Where logout messages go: what *Logout Url* in the Entra admin center should be.
+        pub fn single_logout_service(&self) -> &EndpointUrl { &self.slo }
         /// Whom we ask.
         pub fn identity_provider(&self) -> &IdentityProvider { &self.idp }
         pub(crate) fn unsolicited(&self) -> &Unsolicited { &self.unsolicited }
@@ -233,10 +255,7 @@ impl ServiceProvider {
         }
         let forced = self.force_authn.then(|| request.clone().force_authn());
         let request = forced.as_ref().unwrap_or(request);
-        let (mut id, mut relay) = ([0; 20], [0; 16]);
-        rng.fill(&mut id)?;
-        rng.fill(&mut relay)?;
-        let (request_id, relay_state) = (MessageId::from_random(id), RelayState::from_random(relay));
+        let (request_id, relay_state) = fresh(rng)?;
         let (binding, destination) = match self.binding {
             Some(binding) => self.idp.sso_url(binding).map(|url| (binding, url)),
             None => self.idp.preferred_sso(),
@@ -253,17 +272,9 @@ impl ServiceProvider {
             true => Some(self.service.signing()?),
             false => None,
         };
-        let outgoing = match (binding, signing) {
-            (Binding::Redirect, signing) => {
-                let key = signing.map(|signing| &signing.key);
-                Outgoing::Redirect(redirect(destination, &xml, &relay_state, key, &request.hints())?)
-            }
-            (Binding::Post, None) => Outgoing::Post(post(destination, &xml, &relay_state)),
-            (Binding::Post, Some(signing)) => {
-                let signed = signing.sign(&xml, Placement::AfterIssuer)?;
-                Outgoing::Post(post(destination, &signed, &relay_state))
-            }
-        };
+        let relay = Some(relay_state.as_ref());
+        let sent = Sent { kind: Kind::Request, destination, xml: &xml, relay_state: relay };
+        let outgoing = send(binding, sent, signing, &request.hints())?;
         let mut pending = self.pending(request, request_id, relay_state, return_to, now);
         if let Some(Subject(digest)) = again {
             (pending.subject, pending.reauthenticates) = (Some(*digest), true);
@@ -409,8 +420,40 @@ impl ServiceProvider {
     /// When it is to be signed and there is no key.
     pub fn metadata(&self) -> Result<String, Error> {
         let requests_signed = self.says_signed.unwrap_or(self.sign_requests);
-        self.service.metadata(&self.entity_id, &self.acs, requests_signed)
+        let slo = self.serves_logout.then_some(&self.slo);
+        self.service.metadata(&self.entity_id, &self.acs, slo, requests_signed)
     }
+}
+
+/// An ID for a message of ours, and what travels beside it.
+fn fresh(rng: &dyn SecureRandom) -> Result<(MessageId, RelayState), Error> {
+    let (mut id, mut relay) = ([0; 20], [0; 16]);
+    rng.fill(&mut id)?;
+    rng.fill(&mut relay)?;
+    Ok((MessageId::from_random(id), RelayState::from_random(relay)))
+}
+
+/// Signs a message, if it is to be, and makes it ready for the browser.
+fn send(
+    binding: Binding, sent: Sent<'_>, signing: Option<&Signing>, extra: &[(&str, &str)],
+) -> Result<Outgoing, Error> {
+    Ok(match (binding, signing) {
+        (Binding::Redirect, signing) => Outgoing::Redirect(redirect(sent, signing.map(|signing| &signing.key), extra)?),
+        (Binding::Post, None) => Outgoing::Post(post(sent)),
+        (Binding::Post, Some(signing)) => {
+            let xml = signing.sign(sent.xml, Placement::AfterIssuer)?;
+            Outgoing::Post(post(Sent { xml: &xml, ..sent }))
+        }
+    })
+}
+
+/// What a claim in the replay cache comes to.
+fn settled(claim: Result<(), ClaimError>) -> Result<(), Error> {
+    claim.map_err(|error| match error {
+        ClaimError::Replayed => Rejection::Replayed.into(),
+        ClaimError::Full => Rejection::ReplayCacheFull.into(),
+        ClaimError::Unavailable => Rejection::ReplayCacheUnavailable.into(),
+    })
 }
 
 /// Whom we ask, under which name, where the answer goes, and for which of our customers.

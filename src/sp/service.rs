@@ -91,12 +91,12 @@ impl Service {
         Ok(self.signing.as_deref().ok_or(ConfigurationError::NoSigningKey)?)
     }
 
-    /// Metadata for these two addresses; `requests_signed` is what it says in `AuthnRequestsSigned`.
+    /// Metadata for these addresses; `requests_signed` is what it says in `AuthnRequestsSigned`.
     pub(crate) fn metadata(
-        &self, entity_id: &EntityId, acs: &EndpointUrl, requests_signed: bool,
+        &self, entity_id: &EntityId, acs: &EndpointUrl, slo: Option<&EndpointUrl>, requests_signed: bool,
     ) -> Result<String, Error> {
         let current = self.signing.as_deref().map(|signing| &signing.certificate);
-        let metadata = SpMetadata { entity_id, acs, requests_signed, current, published: &self.published };
+        let metadata = SpMetadata { entity_id, acs, slo, requests_signed, current, published: &self.published };
         if !self.sign_metadata {
             return Ok(metadata.to_xml(None));
         }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::login::PendingLogin;
+use super::logout::PendingLogout;
 use crate::crypto::{SealingKey, SecureRandom, sha256};
 use crate::encoding::{base64url_decode, base64url_encode};
 use crate::error::{ConfigurationError, Error, Rejection};
-use crate::ids::{RelayState, ReturnTo};
+use crate::ids::{RelayState, ReturnTo, TenantId};
 use crate::time::UnixTime;
 
 /// `__Host-`: set by this very host, for all of it, over TLS; a neighbour in the same domain cannot plant one (RFC
@@ -27,6 +28,8 @@ pub(crate) enum State {
     Pending(PendingLogin),
     /// The answer came, was accepted, and the person went there.
     Answered(ReturnTo),
+    /// The logout waits for its answer.
+    SigningOut(PendingLogout),
 }
 
 /// Keys of 32 bytes for sealing pending logins: one that seals, and older ones that still open.
@@ -138,22 +141,37 @@ pub(crate) fn open(
     Ok(state)
 }
 
+/// All that this browser has of ours.
+pub(super) fn all<'h>(header: &'h str, key: &'h CookieKey) -> impl Iterator<Item = State> {
+    named(header, key).filter_map(|(_, state)| state)
+}
+
+/// Removes the cookie of what waited under this name.
+pub(super) fn spent(relay_state: &RelayState) -> SetCookie {
+    SetCookie::new(&cookie_name(relay_state), "", Duration::ZERO)
+}
+
 /// How many logins this browser has begun since `then` and not finished.
 pub(crate) fn begun_since(header: &str, key: &CookieKey, then: UnixTime) -> usize {
     ours(header, key).filter(|(begun, _)| *begun >= then).count()
 }
 
-/// The cookies of logins: when each was begun, the beginning of time for what is no pending login of ours, and its name.
+/// The cookies of logins and logouts: when each was begun, the beginning of time for what is no pending login of ours, and its name.
 fn ours<'h>(header: &'h str, key: &'h CookieKey) -> impl Iterator<Item = (UnixTime, &'h str)> {
+    named(header, key).map(|(name, state)| match state {
+        Some(State::Pending(pending)) => (pending.begun, name),
+        Some(State::SigningOut(pending)) => (pending.begun, name),
+        Some(State::Answered(_)) | None => (UnixTime::default(), name),
+    })
+}
+
+/// The cookies that have a name of ours, with what they hold, if we sealed it.
+fn named<'h>(header: &'h str, key: &'h CookieKey) -> impl Iterator<Item = (&'h str, Option<State>)> {
     // A name that goes back into a header is one that can stand there.
     let fits = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic());
     cookies(header).filter(move |(name, _)| name.starts_with(PREFIX) && fits(name)).map(|(name, value)| {
         let relay_state = name.strip_prefix(PREFIX).and_then(|relay| relay.parse().ok());
-        let state = relay_state.and_then(|relay| unseal(name, value, &relay, key));
-        match state {
-            Some(State::Pending(pending)) => (pending.begun, name),
-            _ => (UnixTime::default(), name),
-        }
+        (name, relay_state.and_then(|relay| unseal(name, value, &relay, key)))
     })
 }
 
@@ -195,6 +213,7 @@ fn unseal(name: &str, value: &str, relay_state: &RelayState, key: &CookieKey) ->
 
 const PENDING: &str = "1";
 const ANSWERED: &str = "2";
+const SIGNING_OUT: &str = "3";
 
 fn encode(state: &State) -> String {
     match state {
@@ -215,6 +234,13 @@ fn encode(state: &State) -> String {
             contexts.fold(head, |out, class| format!("{out}\n{class}"))
         }
         State::Answered(return_to) => format!("{ANSWERED}\n{return_to}"),
+        State::SigningOut(pending) => {
+            let (begun, expires) = (pending.begun.as_millis(), pending.expires.as_millis());
+            let agreement = base64url_encode(&pending.agreement);
+            let tenant = pending.tenant.as_ref().map_or("", AsRef::as_ref);
+            let (id, return_to) = (&pending.request_id, &pending.return_to);
+            format!("{SIGNING_OUT}\n{begun}\n{expires}\n{agreement}\n{tenant}\n{id}\n{return_to}")
+        }
     }
 }
 
@@ -224,9 +250,21 @@ fn decode(plain: &str, relay_state: &RelayState) -> Option<State> {
     if kind == ANSWERED {
         return Some(State::Answered(ReturnTo::kept(lines.next()?)?));
     }
-    let anew = lines.next().filter(|_| kind == PENDING)?;
+    let anew = if kind == PENDING { lines.next()? } else { "" };
     let begun = UnixTime::from_millis(lines.next()?.parse().ok()?);
     let expires = UnixTime::from_millis(lines.next()?.parse().ok()?);
+    if kind == SIGNING_OUT {
+        return Some(State::SigningOut(PendingLogout {
+            relay_state: relay_state.clone(),
+            begun,
+            expires,
+            agreement: base64url_decode(lines.next()?).ok()?.try_into().ok()?,
+            tenant: tenant(lines.next()?)?,
+            request_id: lines.next()?.parse().ok()?,
+            return_to: ReturnTo::kept(lines.next()?)?,
+        }));
+    }
+    (kind == PENDING).then_some(())?;
     Some(State::Pending(PendingLogin {
         relay_state: relay_state.clone(),
         force_authn: anew != "0",
@@ -234,10 +272,7 @@ fn decode(plain: &str, relay_state: &RelayState) -> Option<State> {
         begun,
         expires,
         agreement: base64url_decode(lines.next()?).ok()?.try_into().ok()?,
-        tenant: match lines.next()? {
-            "" => None,
-            tenant => Some(tenant.parse().ok()?),
-        },
+        tenant: tenant(lines.next()?)?,
         request_id: lines.next()?.parse().ok()?,
         return_to: ReturnTo::kept(lines.next()?)?,
         subject: match lines.next()? {
@@ -246,4 +281,9 @@ fn decode(plain: &str, relay_state: &RelayState) -> Option<State> {
         },
         contexts: lines.map(str::to_owned).collect(),
     }))
+}
+
+/// No name is that of nobody.
+fn tenant(text: &str) -> Option<Option<TenantId>> {
+    if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
 }

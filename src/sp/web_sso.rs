@@ -41,7 +41,7 @@ const UNASKED_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// What a used assertion is remembered for beyond its end: stores cut off fractions of a second, and the clocks of
 /// replicas and of their store differ.
-const MARGIN: Duration = Duration::from_secs(60);
+pub(super) const MARGIN: Duration = Duration::from_secs(60);
 
 /// Judges a response.
 pub(super) fn judge(
@@ -104,7 +104,7 @@ fn is_issued_by_whom_we_asked(sp: &ServiceProvider, envelope: &Envelope<'_>) -> 
     Ok(())
 }
 
-fn must_be_issuer(
+pub(super) fn must_be_issuer(
     sp: &ServiceProvider, place: &'static str, name: &str, format: Option<&str>,
 ) -> Result<(), Rejection> {
     let expected = sp.idp.entity_id().as_ref();
@@ -116,11 +116,12 @@ fn must_be_issuer(
 
 /// SAML Core 3.2.2: an answer names the request; an unsolicited one names none.
 fn answers_our_request(envelope: &Envelope<'_>, asked: Option<Asked<'_>>) -> Result<(), Rejection> {
-    must_answer("Response", envelope.in_response_to, asked)
+    must_answer("Response", envelope.in_response_to, asked.map(|asked| asked.request_id))
 }
 
-fn must_answer(place: &'static str, found: Option<&str>, asked: Option<Asked<'_>>) -> Result<(), Rejection> {
-    let expected = asked.map(|asked| asked.request_id);
+pub(super) fn must_answer(
+    place: &'static str, found: Option<&str>, expected: Option<&MessageId>,
+) -> Result<(), Rejection> {
     let matches = match (expected, found) {
         (Some(expected), Some(found)) => expected.is(found),
         (None, None) => true,
@@ -245,7 +246,8 @@ fn confirms_bearer(
         return Err((1, Rejection::RecipientMismatch(Mismatch::new(recipient, [ours]))));
     }
     let in_response_to = confirmation.in_response_to.as_deref();
-    must_answer("SubjectConfirmation", in_response_to, asked).map_err(|reason| (2, reason))?;
+    let request = asked.map(|asked| asked.request_id);
+    must_answer("SubjectConfirmation", in_response_to, request).map_err(|reason| (2, reason))?;
     if confirmation.validity.not_before.is_some() {
         return Err((3, Rejection::ConfirmationShape("has a NotBefore")));
     }
@@ -255,7 +257,9 @@ fn confirms_bearer(
     Ok(end)
 }
 
-fn must_hold(what: &'static str, sp: &ServiceProvider, validity: Validity, now: UnixTime) -> Result<(), Rejection> {
+pub(super) fn must_hold(
+    what: &'static str, sp: &ServiceProvider, validity: Validity, now: UnixTime,
+) -> Result<(), Rejection> {
     let bound = |limit| Bound { what, limit, now, skew: sp.clock_skew };
     validity.must_hold_at(now, sp.clock_skew).map_err(|outside| match outside {
         Outside::TooEarly(limit) => Rejection::NotYetValid(bound(limit)),

@@ -31,9 +31,11 @@ use crate::entra::UserKey;
 use crate::error::{Error, Rejection, TenantError};
 use crate::ids::{EmailDomain, EndpointUrl, EntityId, ReturnTo, TenantId};
 use crate::mapping::Mapping;
-use crate::saml::{AuthnRequest, IdentityProvider, MetadataError, PostedResponse, claimed_issuer};
+use crate::saml::{AuthnRequest, IdentityProvider, LogoutMessage, MetadataError, PostedResponse, claimed_issuer};
 use crate::sp::{
-    Login, PendingLogin, ReplayCache, Service, ServiceProvider, StartedLogin, Subject, UnclaimedLogin, Unsolicited,
+    Login, LogoutHandle, LogoutReply, LogoutRequest, PendingLogin, PendingLogout, ReplayCache, Service,
+    ServiceProvider, SignedOut, StartedLogin, StartedLogout, Subject, UnclaimedLogin, UnclaimedLogoutRequest,
+    Unsolicited, claimed,
 };
 use crate::time::UnixTime;
 use refresh::{Installed, Schedule};
@@ -71,6 +73,7 @@ pub struct Connection {
     settings: Arc<Settings>,
     entity_id: EntityId,
     acs: EndpointUrl,
+    slo: EndpointUrl,
     service: Arc<Service>,
     mapping: Arc<Mapping>,
     installed: Option<Arc<Installed>>,
@@ -91,6 +94,8 @@ impl Connection {
         pub fn entity_id(&self) -> &EntityId { &self.entity_id }
         /// Where its answers go.
         pub fn assertion_consumer_service(&self) -> &EndpointUrl { &self.acs }
+        /// Where its logout messages go.
+        pub fn single_logout_service(&self) -> &EndpointUrl { &self.slo }
         /// The identity provider, if its metadata has been installed.
         pub fn identity_provider(&self) -> Option<&IdentityProvider> {
             self.provider.as_ref().map(ServiceProvider::identity_provider)
@@ -105,7 +110,7 @@ impl Connection {
     /// When it is to be signed and there is no key.
     pub fn metadata(&self) -> Result<String, Error> {
         let signed = self.settings.authn_requests_signed.unwrap_or(self.settings.sign_requests);
-        self.service.metadata(&self.entity_id, &self.acs, signed)
+        self.service.metadata(&self.entity_id, &self.acs, Some(&self.slo), signed)
     }
 
     /// What to find the record of who signed in by. For an application in Entra ID the claims must name a person of its
@@ -144,6 +149,11 @@ impl Connection {
     /// The service provider, if it may be used now.
     pub(crate) fn provider(&self, now: UnixTime) -> Result<&ServiceProvider, Error> {
         self.must_be_enabled()?;
+        self.signing_out(now)
+    }
+
+    /// As `provider`, for ending sessions, which a connection that was switched off may have left.
+    fn signing_out(&self, now: UnixTime) -> Result<&ServiceProvider, Error> {
         let provider = self.provider.as_ref().ok_or_else(|| TenantError::NotReady(self.id().clone()))?;
         match provider.identity_provider().lifetime().valid_until {
             Some(until) if until <= now => Err(MetadataError::Expired(until, now).into()),
@@ -159,17 +169,17 @@ impl Connection {
     fn of(
         tenants: &Tenants, settings: Settings, installed: Option<Arc<Installed>>, fixed: Option<IdentityProvider>,
     ) -> Self {
-        let (acs, metadata) = (tenants.base.child("acs"), tenants.base.child("metadata"));
-        let (acs, metadata) = match settings.addresses {
-            Addresses::Own => (acs.child(settings.id.as_ref()), metadata.child(settings.id.as_ref())),
-            Addresses::Shared => (acs, metadata),
-        };
+        let [acs, slo, metadata] = ["acs", "slo", "metadata"].map(|name| match settings.addresses {
+            Addresses::Own => tenants.base.child(name).child(settings.id.as_ref()),
+            Addresses::Shared => tenants.base.child(name),
+        });
         let entity_id = settings.entity_id.clone().unwrap_or_else(|| EntityId::from_url(&metadata));
         let idp = fixed.or_else(|| installed.as_ref().map(|installed| installed.idp.clone()));
         let provider = idp.map(|idp| tenants.provider(&settings, &entity_id, &acs, idp));
+        let provider = provider.map(|provider| provider.with_single_logout_service(slo.clone()));
         let mapping = settings.mapping.clone().map_or_else(|| Arc::clone(&tenants.mapping), Arc::new);
         let (settings, service) = (Arc::new(settings), Arc::clone(&tenants.service));
-        Self { settings, entity_id, acs, service, mapping, installed, provider }
+        Self { settings, entity_id, acs, slo, service, mapping, installed, provider }
     }
 }
 
@@ -393,10 +403,17 @@ impl Tenants {
             Some(id) => vec![self.known(id)?],
             None => self.sharing(posted)?,
         };
+        self.only_one(&candidates, now, |connection| unasked(connection, posted, now))
+    }
+
+    /// The verdict of the only candidate that accepts.
+    fn only_one<T>(
+        &self, candidates: &[Arc<Connection>], now: UnixTime, judge: impl Fn(&Connection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let (mut accepted, mut refused) = (Vec::new(), Vec::new());
-        for connection in &candidates {
-            match self.noticing(connection.id(), now, unasked(connection, posted, now)) {
-                Ok(unasked) => accepted.push((connection.id().clone(), unasked)),
+        for connection in candidates {
+            match self.noticing(connection.id(), now, judge(connection)) {
+                Ok(verdict) => accepted.push((connection.id().clone(), verdict)),
                 Err(error) => refused.push(error),
             }
         }
@@ -416,9 +433,15 @@ impl Tenants {
 
     /// Whom an answer at the shared address may be for.
     fn sharing(&self, posted: &PostedResponse) -> Result<Vec<Arc<Connection>>, Error> {
-        let Some(issuer) = claimed_issuer(posted.xml())? else { return Ok(Vec::new()) };
+        self.sharing_with(claimed_issuer(posted.xml())?, Connection::allows_unsolicited)
+    }
+
+    fn sharing_with(
+        &self, issuer: Option<EntityId>, fits: impl Fn(&Connection) -> bool,
+    ) -> Result<Vec<Arc<Connection>>, Error> {
+        let Some(issuer) = issuer else { return Ok(Vec::new()) };
         let shares = |found: &Arc<Connection>| found.settings.addresses == Addresses::Shared;
-        let all = self.by_issuer(&issuer).into_iter().filter(|found| shares(found) && found.allows_unsolicited());
+        let all = self.by_issuer(&issuer).into_iter().filter(|found| shares(found) && fits(found));
         let candidates: Vec<_> = all.take(MAX_CANDIDATES + 1).collect();
         match candidates.len() > MAX_CANDIDATES {
             true => Err(TenantError::Ambiguous(candidates.iter().map(|found| found.id().clone()).collect()).into()),
@@ -439,12 +462,78 @@ impl Tenants {
         verdict
     }
 
+    // ---- logouts ----
+
+    /// Begins a logout for the connection that the handle is of. One that was switched off still signs people out.
+    ///
+    /// # Errors
+    /// When there is no such connection; and as [`ServiceProvider::start_logout`].
+    pub fn start_logout(
+        &self, handle: &LogoutHandle, return_to: ReturnTo, now: UnixTime, rng: &dyn SecureRandom,
+    ) -> Result<StartedLogout, Error> {
+        self.of(handle.tenant())?.signing_out(now)?.start_logout(handle, return_to, now, rng)
+    }
+
+    /// Judges the answer to `pending`.
+    ///
+    /// # Errors
+    /// As [`ServiceProvider::finish_logout`].
+    pub fn finish_logout(
+        &self, pending: PendingLogout, message: &LogoutMessage, now: UnixTime,
+    ) -> Result<SignedOut, Error> {
+        let connection = self.of(pending.tenant())?;
+        self.noticing(connection.id(), now, connection.signing_out(now)?.finish_logout(pending, message, now))
+    }
+
+    /// Judges a request of an identity provider to end sessions, and claims its ID. It came to the address of `addressed`,
+    /// or to the one that is shared: then each connection that has this address and trusts an identity provider of the
+    /// issuer's name judges it by its own keys.
+    ///
+    /// # Errors
+    /// As [`ServiceProvider::finish_logout_request`]; when several connections would take it.
+    pub fn finish_logout_request(
+        &self, addressed: Option<&TenantId>, message: &LogoutMessage, now: UnixTime,
+    ) -> Result<LogoutRequest, Error> {
+        let unclaimed = self.judge_logout_request(addressed, message, now)?;
+        let claim = self.replay_cache.claim(unclaimed.replay_key(), unclaimed.expires(), now);
+        unclaimed.settle(claim)
+    }
+
+    /// As [`finish_logout_request`](Self::finish_logout_request), up to the replay cache.
+    ///
+    /// # Errors
+    /// As `finish_logout_request`, except for a replay.
+    pub fn judge_logout_request(
+        &self, addressed: Option<&TenantId>, message: &LogoutMessage, now: UnixTime,
+    ) -> Result<UnclaimedLogoutRequest, Error> {
+        let candidates = match addressed {
+            Some(id) => vec![self.known(id)?],
+            None => self.sharing_with(claimed(message)?.issuer, |_| true)?,
+        };
+        let judge = |connection: &Connection| connection.signing_out(now)?.judge_logout_request(message, now);
+        self.only_one(&candidates, now, judge)
+    }
+
+    /// What to send for a request, as [`ServiceProvider::answer_logout`].
+    ///
+    /// # Errors
+    /// As `answer_logout`.
+    pub fn answer_logout(
+        &self, request: &LogoutRequest, have_ended: bool, now: UnixTime, rng: &dyn SecureRandom,
+    ) -> Result<LogoutReply, Error> {
+        self.of(request.tenant())?.signing_out(now)?.answer_logout(request, have_ended, now, rng)
+    }
+
+    fn of(&self, tenant: Option<&TenantId>) -> Result<Arc<Connection>, Error> {
+        self.known(tenant.ok_or_else(|| TenantError::Unknown(Quoted::new("")))?)
+    }
+
     // ---- for routes ----
 
     /// Our metadata for all who share the addresses.
     pub(crate) fn shared_metadata(&self) -> Result<String, Error> {
-        let (acs, name) = (self.base.child("acs"), self.base.child("metadata"));
-        self.service.metadata(&EntityId::from_url(&name), &acs, false)
+        let [acs, slo, name] = ["acs", "slo", "metadata"].map(|name| self.base.child(name));
+        self.service.metadata(&EntityId::from_url(&name), &acs, Some(&slo), false)
     }
 
     /// The only live connection; or up to so many that are listed, by name, and whether an e-mail address can lead to one.

@@ -19,11 +19,13 @@
 
 #[cfg(feature = "encryption")]
 mod encryption;
+mod logout;
 mod request;
 mod response;
 
 #[cfg(feature = "encryption")]
 pub use encryption::{TestEncryption, TestKeyPlace};
+pub use logout::{ReceivedLogout, TestLogout, redirect_query, sign_octets};
 pub use request::ReceivedRequest;
 pub use response::{TestKey, TestResponse, TestSigning};
 

@@ -11,7 +11,7 @@ pub(crate) fn codes_of_rule(class: &str) -> Option<&'static [&'static str]> {
         "audience-missing" | "conditions-missing" => &["saml.audience_missing"],
         "authn-context" => &["saml.authn_context_mismatch"],
         "authnstatement-missing" => &["saml.authn_statement_missing"],
-        "destination" => &["saml.destination_mismatch"],
+        "destination" => &["saml.destination_mismatch", "saml.logout_destination_mismatch"],
         "recipient" | "recipient-missing" => &["saml.recipient_mismatch"],
         "issuer" => &["saml.issuer_mismatch"],
         "issuer-missing" => &["saml.issuer_mismatch", "saml.signature_misplaced", "saml.xml_schema"],

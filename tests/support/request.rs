@@ -9,6 +9,7 @@ pub(crate) struct Request {
     pub(crate) query: Option<String>,
     pub(crate) cookie: Vec<String>,
     pub(crate) content_type: Option<&'static str>,
+    pub(crate) fetch_site: Option<&'static str>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -26,6 +27,7 @@ impl HttpRequest for Request {
         match name {
             "cookie" => self.cookie.iter().map(String::as_bytes).collect(),
             "content-type" => self.content_type.into_iter().map(str::as_bytes).collect(),
+            "sec-fetch-site" => self.fetch_site.into_iter().map(str::as_bytes).collect(),
             _ => Vec::new(),
         }
     }
@@ -43,5 +45,5 @@ pub(crate) fn get(path: &'static str, query: Option<&str>) -> Request {
 pub(crate) fn post<S: AsRef<str>>(cookies: &[S], body: Vec<u8>) -> Request {
     let content_type = Some("application/x-www-form-urlencoded; charset=utf-8");
     let cookie = cookies.iter().map(|cookie| cookie.as_ref().to_owned()).collect();
-    Request { method: "POST", path: "/saml/acs", cookie, content_type, body, query: None }
+    Request { method: "POST", path: "/saml/acs", cookie, content_type, body, ..Request::default() }
 }
