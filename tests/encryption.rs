@@ -264,7 +264,7 @@ fn what_xmlsec1_has_encrypted() {
         let posted = PostedResponse::from_fields(&field, None).expect("a message");
         let pending = danger::captured_login(&sp(), "_request", NOW);
         let login = sp().finish_login(pending, &posted, NOW, &MemoryReplayCache::default());
-        let code = login.as_ref().map_or_else(|error| error.code(), |_| "-");
+        let code = login.as_ref().map_or_else(Error::code, |_| "-");
         assert_eq!(code, expected, "{number}: {}", String::from_utf8_lossy(&xml));
         match login {
             Ok(_) => (is_ada(login, "xmlsec1"), sign_in += 1).1,
