@@ -586,6 +586,8 @@ fn signature_hint(error: &DsigError) -> Advice {
         DsigError::Sha1 { .. } => ("Set Signing Algorithm to SHA-256.", CERTIFICATES),
         DsigError::UnknownKey { .. } =>
             ("Fetch the metadata again from *App Federation Metadata Url*: with `?appid=` and the application ID, because without it the document lists other keys than this application's.", CERTIFICATES),
+        DsigError::CertificateNeeded(_) =>
+            ("Configure the certificate itself, or metadata that has it, in the place of its fingerprint; or have logout messages sent by HTTP-POST.", HERE),
         DsigError::CertificateNotValid { .. } =>
             ("Create a new signing certificate, make it active, and fetch the metadata again; if the dates are right, check the clock of this server.", CERTIFICATES),
         DsigError::Algorithm { .. } =>

@@ -610,6 +610,31 @@ fn an_answer_counts_in_the_browser_that_asked() {
     assert_eq!(back(&ours), Ok(()));
 }
 
+// J2, K. A customer whose identity provider signs requests that are good for a year keeps all others from signing in for
+// no longer than with logins that nobody finishes: both lie in one store.
+#[test]
+fn a_logout_is_remembered_for_no_longer_than_a_login_waits() {
+    let longest = request().issue_instant(NOW.plus(minutes(2))).not_on_or_after(Some(NOW.plus(minutes(60 * 24 * 365))));
+    let unclaimed = sp().judge_logout_request(&longest.message(), NOW).expect("good");
+    assert!(unclaimed.expires() <= NOW.plus(minutes(30 + 2 + 3 + 1)), "{:?}", unclaimed.expires());
+}
+
+// L4, J. What goes through the browser names a person, and is not for logs.
+#[test]
+fn a_logout_that_is_printed_names_nobody() {
+    let started = sp().start_logout(&handle(), ReturnTo::default(), NOW, &rng()).expect("a logout");
+    let Outgoing::Redirect(url) = &started.outgoing else { panic!("not by Redirect") };
+    let message = &parts(url.split_once('?').expect("a query").1)[0].1;
+    assert!(!format!("{started:?}").contains(message.as_str()), "{started:?}");
+    let metadata = TestIdp::new().metadata().replacen("HTTP-Redirect", "HTTP-POST", 1);
+    let idp = IdentityProvider::from_metadata(metadata.as_bytes(), MetadataTrust::ConfiguredByAdmin, NOW);
+    let sp = sp_trusting(idp.expect("metadata"));
+    let started = sp.start_logout(&handle(), ReturnTo::default(), NOW, &rng()).expect("a logout");
+    let Outgoing::Post(form) = &started.outgoing else { panic!("not by POST") };
+    let (_, message) = form.fields().next().expect("a message");
+    assert!(!format!("{started:?}").contains(message), "{started:?}");
+}
+
 // K. A megabyte of parameters, of escapes, of indexes: refused in one pass.
 #[test]
 fn a_large_query_is_refused_by_its_size() {

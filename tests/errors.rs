@@ -162,6 +162,7 @@ fn signature() -> Vec<Told> {
         DsigError::Reference => DsigError::Reference(quoted("#_other"));
         DsigError::UnknownKey => DsigError::UnknownKey(Some(OTHER.into()), vec![PRINT.into()]);
         DsigError::UnknownKey => DsigError::UnknownKey(None, vec![PRINT.into()]);
+        DsigError::CertificateNeeded => DsigError::CertificateNeeded(vec![PRINT.into()]);
         DsigError::BadSignature => DsigError::BadSignature(PRINT.into());
         DsigError::CertificateNotValid => DsigError::CertificateNotValid(PRINT.into(), UnixTime::from_secs(1_600_000_000), UnixTime::from_secs(1_700_000_000), NOW);
         DsigError::DigestMismatch => DsigError::DigestMismatch(quoted("Assertion"));

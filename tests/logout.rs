@@ -1,12 +1,16 @@
 //! Single logout, begun by us and by the identity provider: through the public API and through the routes.
 
+#![expect(clippy::unwrap_in_result, clippy::indexing_slicing, reason = "texts and headers of a known shape")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use entra_sso::entra::Cloud;
 use entra_sso::http::{HttpResponse, Outcome, Routes};
 use entra_sso::saml::{Extent, LogoutMessage, NameId, Outgoing};
-use entra_sso::sp::{LogoutHandle, LogoutReply, LogoutRequest, LogoutStyle, PendingLogout, Service, StartedLogout};
+use entra_sso::sp::{
+    LogoutHandle, LogoutReply, LogoutRequest, LogoutStyle, PendingLogout, Service, StartedLogout, Unsolicited,
+};
 use entra_sso::tenants::{Addresses, ConnectionState, Settings, Tenants, Trust};
 use entra_sso::testing::{ReceivedLogout, TestIdp, TestKey, TestLogout};
 use entra_sso::{
@@ -76,6 +80,7 @@ fn asked(change: impl FnOnce(TestLogout) -> TestLogout) -> Result<LogoutRequest,
     sp.finish_logout_request(&request.message(), NOW, &MemoryReplayCache::default()).map_err(with_hint)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn with_hint(error: Error) -> &'static str {
     assert!(error.hint().is_some(), "{error}");
     error.code()
@@ -173,7 +178,7 @@ fn by_post_the_signature_stands_in_the_message() {
 #[test]
 fn an_answer_is_accepted_and_says_how_far_it_went() {
     assert_eq!(answered(|answer| answer), Ok(Extent::Everywhere));
-    assert_eq!(answered(|answer| answer.upper_case()), Ok(Extent::Everywhere));
+    assert_eq!(answered(TestLogout::upper_case), Ok(Extent::Everywhere));
     assert_eq!(answered(|answer| answer.status("Success", Some("PartialLogout"))), Ok(Extent::Partly));
     assert_eq!(answered(|answer| answer.status("Responder", Some("PartialLogout"))), Ok(Extent::Partly));
     assert_eq!(answered(|answer| answer.status("Responder", None)), Err("saml.logout_refused"));
@@ -256,6 +261,12 @@ fn by_the_standard_a_request_ends_the_sessions_of_the_person_that_it_names() {
     assert_eq!(ends(asked(same).expect("a request")), (true, true));
     let all = |request: TestLogout| request.name_id(ada()).session_indexes(&[]);
     assert_eq!(ends(asked(all).expect("a request")), (true, true), "all of them");
+    let xml = idp().logout_request(&handle, &SLO.parse().expect("a URL"), NOW);
+    let mut qualified = ada();
+    qualified.sp_name_qualifier = Some("https://app.example/saml/metadata".to_owned());
+    assert!(xml.name_id(qualified.clone()).xml().contains(" SPNameQualifier="), "the test kit writes what it is told");
+    let qualified = |request: TestLogout| request.name_id(qualified.clone()).session_indexes(&[]);
+    assert_eq!(ends(asked(qualified).expect("a request")), (true, true), "they may add qualifiers");
     let unspecified = |request: TestLogout| request.name_id(NameId::new("ada@contoso.example", None));
     assert_eq!(ends(asked(unspecified).expect("a request")), (false, false), "another kind of name");
 }
@@ -470,6 +481,54 @@ fn another_identity_provider_gets_a_signed_answer_back() {
 }
 
 #[test]
+fn a_logout_that_was_begun_is_no_login_that_was_begun() {
+    let sp = standard().with_unsolicited(Unsolicited::Restart);
+    let (routes, handle) = (routes(sp.clone()), login(&sp));
+    let begin = |_| {
+        let request = get("/saml/logout", None);
+        let outcome = routes.sign_out(&request, Some(&handle), ReturnTo::default(), NOW, &rng());
+        let Outcome::Respond(sent) = outcome else { panic!("{outcome:?}") };
+        cookie_pair(header(&sent, "set-cookie")[0])
+    };
+    let cookies: Vec<String> = (0..3).map(begin).collect();
+    let posted = idp().unsolicited(sp.assertion_consumer_service().as_ref(), sp.entity_id().as_ref(), NOW).form();
+    let outcome = routes.handle_at(&post(&cookies, posted), NOW, &rng());
+    assert!(matches!(outcome, Outcome::Respond(_)), "a click in My Apps begins a login: {outcome:?}");
+}
+
+#[test]
+fn who_comes_from_another_site_to_sign_out_is_asked() {
+    let request = Request { fetch_site: Some("cross-site"), ..get("/saml/logout", None) };
+    let outcome = routes(standard()).handle_at(&request, NOW, &rng());
+    let Outcome::Refused(_, response) = outcome else { panic!("{outcome:?}") };
+    let page = String::from_utf8(response.body).expect("text");
+    assert!(page.contains("<a href=\"/saml/logout\">Sign out</a>") && !page.contains("Sign in"), "{page}");
+}
+
+#[test]
+fn an_application_that_takes_no_logout_messages_has_no_address_for_them() {
+    let (routes, handle) = (routes(standard().without_single_logout()), login(&standard()));
+    let query = idp().logout_request(&handle, &SLO.parse().expect("a URL"), NOW).query();
+    let outcome = routes.handle_at(&get("/saml/slo", Some(&query)), NOW, &rng());
+    assert!(matches!(outcome, Outcome::NotOurs), "nobody is told that the session has ended: {outcome:?}");
+}
+
+#[test]
+fn where_only_fingerprints_are_known_a_query_says_what_is_missing() {
+    let fingerprint = TestKey::Idp.certificate().thumbprint_sha256().parse().expect("a fingerprint");
+    let sso = "https://login.example/".parse().expect("a URL");
+    let idp_name = idp().entity_id().parse().expect("a name");
+    let base = "https://app.example/saml".parse().expect("a URL");
+    let sp = ServiceProvider::at(&base, IdentityProvider::pinned_by_fingerprint(idp_name, sso, fingerprint));
+    let request = idp().logout_request(&login(&standard()), &SLO.parse().expect("a URL"), NOW);
+    let judge = |message: &LogoutMessage| sp.judge_logout_request(message, NOW).map(|_| ());
+    let refused = judge(&request.message()).expect_err("nothing to verify it with");
+    assert!(!refused.suggests_metadata_refresh(), "{refused}");
+    assert_eq!(with_hint(refused), "saml.certificate_needed");
+    assert!(judge(&LogoutMessage::from_form(&request.form()).expect("a form")).is_ok(), "a form encloses it");
+}
+
+#[test]
 fn what_is_no_logout_message_is_refused_with_a_reason() {
     let routes = routes(standard());
     let slo = |query: Option<&str>| refused(routes.handle_at(&get("/saml/slo", query), NOW, &rng()));
@@ -532,6 +591,10 @@ fn each_customer_signs_out_its_own_people() {
     let gone: LogoutHandle = serde_json::from_str(&kept).expect("a handle");
     let refused = tenants.start_logout(&gone, ReturnTo::default(), NOW, &rng()).expect_err("nobody");
     assert_eq!(refused.code(), "tenant.unknown");
+
+    let message = globex.logout_request(&other, &slo("shared"), NOW).message();
+    let nobody = tenants.finish_logout_request(None, &message, NOW).expect_err("nobody shares it with that issuer");
+    assert_eq!(nobody.code(), "saml.issuer_mismatch");
 
     let routes = Routes::for_tenants(Arc::new(tenants), CookieKey::new([7; 32]));
     let query = globex.logout_request(&other, &slo_of(&routes, "globex"), NOW).query();

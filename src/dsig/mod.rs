@@ -152,6 +152,12 @@ texts! {
             offered(.0.as_deref()), .1.join(", ")
         )]
         UnknownKey(Option<Box<str>>, Vec<Box<str>>) = "saml.unknown_signing_key";
+        /// Only fingerprints are trusted, these, and a signature in a query encloses no certificate that could have one.
+        #[error(
+            "the signature stands in a query, which encloses no certificate, and of the trusted ones only fingerprints are \
+             known: {}", .0.join(", ")
+        )]
+        CertificateNeeded(Vec<Box<str>>) = "saml.certificate_needed";
         /// The message encloses the certificate with this thumbprint, which is trusted, but the signature does not verify
         /// with it.
         #[error(
@@ -225,6 +231,9 @@ pub(crate) fn verify_detached(
     read: impl FnOnce(&[u8]) -> Option<String>,
 ) -> Result<Signed, DsigError> {
     let method = signed_info::named("signature method", algorithm, policy.leniency)?;
+    if keys.certificates.is_empty() {
+        return Err(DsigError::CertificateNeeded(keys.thumbprints()));
+    }
     let certificate = signer(method, octets, signature, keys.certificates.iter(), policy)
         .ok_or_else(|| DsigError::UnknownKey(None, keys.thumbprints()))?;
     in_date(certificate, policy)?;

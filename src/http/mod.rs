@@ -242,7 +242,11 @@ impl Routes {
             Some(Route::Login(tenant)) => self.login(request, tenant, now, rng),
             Some(Route::Acs(tenant)) => self.acs(request, tenant, now, rng),
             Some(Route::Metadata(tenant)) => self.metadata(request, tenant),
-            Some(Route::Logout) => logout(request),
+            Some(Route::Logout) => {
+                // A click on a page of ours is no other site's.
+                let here = format!("<p><a href=\"{}\">Sign out</a></p>", escape_html(self.logout.path()));
+                return logout(request).unwrap_or_else(|error| refused(error, NOT_SIGNED_OUT, &here));
+            }
             Some(Route::Slo(tenant)) => {
                 let outcome = self.slo(request, tenant, now, rng);
                 return outcome.unwrap_or_else(|error| refused(error, NOT_SIGNED_OUT, ""));
@@ -357,21 +361,22 @@ impl Routes {
         let below = |base: &str| path.strip_prefix(base)?.strip_prefix('/').filter(|name| !name.contains('/'));
         let own = |base: &str| matches!(self.site, Site::Many(_)).then(|| below(base)).flatten();
         let (acs, slo) = match &self.site {
-            Site::One(sp, _) => (sp.assertion_consumer_service().clone(), sp.single_logout_service().clone()),
-            Site::Many(tenants) => (tenants.base().child("acs"), tenants.base().child("slo")),
+            Site::One(sp, _) => (sp.assertion_consumer_service().clone(), sp.served_logout().cloned()),
+            Site::Many(tenants) => (tenants.base().child("acs"), Some(tenants.base().child("slo"))),
         };
+        let slo = slo.as_ref().map(EndpointUrl::path);
         let (acs, login, metadata) = (acs.path(), self.login.path(), self.metadata.path());
         match path {
             path if path == acs => Some(Route::Acs(None)),
             path if path == login => Some(Route::Login(None)),
             path if path == metadata => Some(Route::Metadata(None)),
             path if path == self.logout.path() => Some(Route::Logout),
-            path if path == slo.path() => Some(Route::Slo(None)),
+            path if Some(path) == slo => Some(Route::Slo(None)),
             _ => own(acs)
                 .map(|tenant| Route::Acs(Some(tenant)))
                 .or_else(|| own(login).map(|tenant| Route::Login(Some(tenant))))
                 .or_else(|| own(metadata).map(|tenant| Route::Metadata(Some(tenant))))
-                .or_else(|| own(slo.path()).map(|tenant| Route::Slo(Some(tenant)))),
+                .or_else(|| slo.and_then(own).map(|tenant| Route::Slo(Some(tenant)))),
         }
     }
 
@@ -594,7 +599,7 @@ fn refused(error: Error, title: &str, more: &str) -> Outcome {
     Outcome::Refused(error, response)
 }
 
-/// Another site must not sign people out: a link in a mail would do (browsers have sent the header since 2023).
+/// Another site must not sign people out: a picture would do (browsers have sent the header since 2023).
 fn logout(request: &impl HttpRequest) -> Result<Outcome, Error> {
     must_be(request, &["GET", "POST"])?;
     let site = request.header("sec-fetch-site").first().map(|value| String::from_utf8_lossy(value).into_owned());

@@ -286,14 +286,23 @@ texts! {
     }
 }
 
-/// A message for the browser to carry away.
-#[derive(Clone, Debug)]
+/// A message for the browser to carry away. `Debug` prints where it goes: a logout names a person.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Outgoing {
     /// Send the browser to this URL (302 or 303).
     Redirect(String),
     /// Send this page, which posts itself.
     Post(PostForm),
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Redirect(url) => write!(f, "Redirect({:?})", url.split('?').next().unwrap_or_default()),
+            Self::Post(form) => write!(f, "Post({form:?})"),
+        }
+    }
 }
 
 /// A message that is to go somewhere, with what travels beside it.
@@ -338,12 +347,18 @@ pub(crate) fn post(sent: Sent<'_>) -> PostForm {
 
 /// A page with one form that posts itself, under a content security policy too: its script is constant, so that its
 /// hash can be allowed, or takes your nonce. Without script it has a button.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PostForm {
     kind: Kind,
     destination: EndpointUrl,
     message: String,
     relay_state: Option<String>,
+}
+
+impl std::fmt::Debug for PostForm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostForm").field("destination", &self.destination).finish_non_exhaustive()
+    }
 }
 
 const SCRIPT: &str = "document.forms[0].submit();";

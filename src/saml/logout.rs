@@ -66,7 +66,7 @@ pub(crate) fn claimed_logout(xml: &[u8], is_request: bool) -> Result<ClaimedLogo
     let name = if is_request { LOGOUT_REQUEST } else { LOGOUT_RESPONSE };
     let (head, mut parts) = head(root, name, true)?;
     match is_request {
-        // What is encrypted is opened once it is known who sent it.
+        // Nothing is decrypted for somebody whom nobody knows.
         true if parts.optional(SAML, "EncryptedID").is_some() => {}
         true => drop(parts.one(SAML, "NameID")?),
         false => drop(parts.one(SAMLP, "Status")?),
@@ -81,8 +81,10 @@ impl ReceivedLogoutRequest {
         let root = document.root();
         let (head, mut parts) = head(root, LOGOUT_REQUEST, false)?;
         // `BaseID`, which no profile of SAML 2.0 uses, is not read.
-        let name_id = read_identifier(&mut parts, ours)?;
-        let name_id = name_id.ok_or_else(|| XmlError::MissingElement(root.quoted(), "NameID"))?;
+        let name_id = match read_identifier(&mut parts, ours)? {
+            Some(name_id) => name_id,
+            None => read_name_id(parts.one(SAML, "NameID")?)?,
+        };
         let mut session_indexes = Vec::new();
         while let Some(index) = parts.optional(SAMLP, "SessionIndex") {
             if session_indexes.len() == MAX_INDEXES {

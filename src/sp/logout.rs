@@ -278,8 +278,9 @@ const OURS_FOR: Duration = Duration::from_secs(5 * 60);
 /// How long one of theirs is good for that does not say; Entra's are taken there at once.
 const THEIRS_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// What one of theirs may say at most, because its ID is remembered for as long.
-const THEIRS_AT_MOST: Duration = Duration::from_secs(24 * 3600);
+/// What one of theirs may say at most: its ID is remembered for as long, in a store that customers share, and a login waits
+/// no longer.
+const THEIRS_AT_MOST: Duration = Duration::from_secs(30 * 60);
 
 impl ServiceProvider {
     /// Begins a logout at the identity provider for the session that `handle` was kept with. End your own session first:

@@ -161,7 +161,8 @@ impl ServiceProvider {
         pub fn always_authenticating(mut self) { self.force_authn = true }
         /// Where logout messages go, if not to `slo` beside the assertion consumer service.
         pub fn with_single_logout_service(mut self, url: EndpointUrl) { self.slo = url }
-        /// Leaves single logout out of the metadata: for an application that takes no logout messages.
+        /// Leaves single logout out of the metadata and out of [`Routes`](crate::http::Routes): for an application that takes no
+        /// logout messages.
         pub fn without_single_logout(mut self) { self.serves_logout = false }
         /// How the identity provider does single logout, if its name does not tell: Entra ID is known by it.
         pub fn with_logout_style(mut self, style: LogoutStyle) { self.logout_style = style }
@@ -185,6 +186,7 @@ impl ServiceProvider {
         pub fn single_logout_service(&self) -> &EndpointUrl { &self.slo }
         /// Whom we ask.
         pub fn identity_provider(&self) -> &IdentityProvider { &self.idp }
+        pub(crate) fn served_logout(&self) -> Option<&EndpointUrl> { self.serves_logout.then_some(&self.slo) }
         pub(crate) fn unsolicited(&self) -> &Unsolicited { &self.unsolicited }
     }
 
@@ -420,8 +422,7 @@ impl ServiceProvider {
     /// When it is to be signed and there is no key.
     pub fn metadata(&self) -> Result<String, Error> {
         let requests_signed = self.says_signed.unwrap_or(self.sign_requests);
-        let slo = self.serves_logout.then_some(&self.slo);
-        self.service.metadata(&self.entity_id, &self.acs, slo, requests_signed)
+        self.service.metadata(&self.entity_id, &self.acs, self.served_logout(), requests_signed)
     }
 }
 

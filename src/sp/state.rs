@@ -153,10 +153,10 @@ pub(super) fn spent(relay_state: &RelayState) -> SetCookie {
 
 /// How many logins this browser has begun since `then` and not finished.
 pub(crate) fn begun_since(header: &str, key: &CookieKey, then: UnixTime) -> usize {
-    ours(header, key).filter(|(begun, _)| *begun >= then).count()
+    all(header, key).filter(|state| matches!(state, State::Pending(login) if login.begun >= then)).count()
 }
 
-/// The cookies of logins and logouts: when each was begun, the beginning of time for what is no pending login of ours, and its name.
+/// The cookies of logins and logouts: when each was begun, the beginning of time for what waits for nothing, and its name.
 fn ours<'h>(header: &'h str, key: &'h CookieKey) -> impl Iterator<Item = (UnixTime, &'h str)> {
     named(header, key).map(|(name, state)| match state {
         Some(State::Pending(pending)) => (pending.begun, name),

@@ -28,7 +28,7 @@ use crate::crypto::{Certificate, SecureRandom};
 use crate::directory::{KeyError, PersonKey};
 use crate::encoding::Quoted;
 use crate::entra::UserKey;
-use crate::error::{Error, Rejection, TenantError};
+use crate::error::{Error, Mismatch, Rejection, TenantError};
 use crate::ids::{EmailDomain, EndpointUrl, EntityId, ReturnTo, TenantId};
 use crate::mapping::Mapping;
 use crate::saml::{AuthnRequest, IdentityProvider, LogoutMessage, MetadataError, PostedResponse, claimed_issuer};
@@ -508,7 +508,14 @@ impl Tenants {
     ) -> Result<UnclaimedLogoutRequest, Error> {
         let candidates = match addressed {
             Some(id) => vec![self.known(id)?],
-            None => self.sharing_with(claimed(message)?.issuer, |_| true)?,
+            None => {
+                let issuer = claimed(message)?.issuer;
+                let names = Mismatch::new(issuer.iter().map(AsRef::as_ref), []);
+                let candidates = self.sharing_with(issuer, |_| true)?;
+                (!candidates.is_empty())
+                    .then_some(candidates)
+                    .ok_or(Rejection::IssuerMismatch("logout message", names))?
+            }
         };
         let judge = |connection: &Connection| connection.signing_out(now)?.judge_logout_request(message, now);
         self.only_one(&candidates, now, judge)

@@ -215,6 +215,8 @@ impl TestLogout {
             }
         } else if let Some(name) = &self.name_id {
             out.start("NameID").attribute("xmlns", SAML).optional("Format", name.format.as_deref());
+            out.optional("NameQualifier", name.name_qualifier.as_deref());
+            out.optional("SPNameQualifier", name.sp_name_qualifier.as_deref());
             out.text(&name.value).end();
             for index in &self.session_indexes {
                 out.leaf("samlp:SessionIndex", index);

@@ -43,11 +43,14 @@ fn a_form_is_read_once_and_strictly() {
     assert_eq!(format!("{posted:?}"), "PostedResponse { bytes: 4, .. }");
 }
 
+fn sent<'a>(destination: &'a EndpointUrl, relay_state: &'a str) -> Sent<'a> {
+    Sent { kind: Kind::Request, destination, xml: "<a/>", relay_state: Some(relay_state) }
+}
+
 #[test]
 fn a_redirect_carries_the_message_and_keeps_the_query_of_the_endpoint() {
     let destination: EndpointUrl = "https://idp.example/sso?tenant=1".parse().expect("a URL");
-    let relay: RelayState = "r+1".parse().expect("a relay state");
-    let url = redirect(&destination, "<a/>", &relay, None, &[("login_hint", "a b&c")]).expect("ok");
+    let url = redirect(sent(&destination, "r+1"), None, &[("login_hint", "a b&c")]).expect("ok");
     let query = url.strip_prefix("https://idp.example/sso?tenant=1&").expect("the endpoint");
     let mut parts = pairs(query.as_bytes());
     let (name, value) = parts.next().expect("a parameter");
@@ -60,10 +63,9 @@ fn a_redirect_carries_the_message_and_keeps_the_query_of_the_endpoint() {
 #[test]
 fn the_page_escapes_what_it_carries() {
     let destination: EndpointUrl = "https://idp.example/sso?a=1&b='2'".parse().expect("a URL");
-    let relay: RelayState = "\"><script>".parse().expect("a relay state");
-    let html = post(&destination, "<a/>", &relay).html();
+    let html = post(sent(&destination, "\"><script>")).html();
     assert!(html.contains("action=\"https://idp.example/sso?a=1&amp;b=&#39;2&#39;\""));
     assert!(html.contains("value=\"&quot;&gt;&lt;script&gt;\""));
     assert!(!html.contains("onload"));
-    assert_eq!(post(&destination, "", &relay).form_action(), "https://idp.example");
+    assert_eq!(post(sent(&destination, "r")).form_action(), "https://idp.example");
 }
