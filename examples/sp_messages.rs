@@ -1,14 +1,14 @@
 //! Prints the messages of a service provider, for other programs to check.
 //!
 //! ```text
-//! sp_messages metadata           --base URL [--idp-metadata FILE] [--sign] [--everything]
+//! sp_messages metadata           --base URL [--idp-metadata FILE] [--sign] [--decrypt] [--everything]
 //! sp_messages authn-request      --base URL --idp-metadata FILE   [--sign] [--everything] [--url]
 //! sp_messages authn-request-post --base URL --idp-metadata FILE   [--sign] [--everything]
 //! ```
 //!
 //! `--sign` signs requests with a published test key, and the metadata too if it is to have `--everything` that can be
-//! in it. `--url` prints the URL that carries the request instead of the XML. The last line of standard error is a JSON
-//! object with `request_id` and `relay_state`.
+//! in it; `--decrypt` shows the key there that sp_routes decrypts with. `--url` prints the URL that carries the request
+//! instead of the XML. The last line of standard error is a JSON object with `request_id` and `relay_state`.
 
 use std::error::Error;
 
@@ -27,6 +27,7 @@ struct Arguments {
     base: String,
     idp_metadata: Option<String>,
     sign: bool,
+    decrypt: bool,
     everything: bool,
     url: bool,
 }
@@ -40,6 +41,7 @@ impl Arguments {
                 "--base" => found.base = value()?,
                 "--idp-metadata" => found.idp_metadata = Some(value()?),
                 "--sign" => found.sign = true,
+                "--decrypt" => found.decrypt = true,
                 "--everything" => found.everything = true,
                 "--url" => found.url = true,
                 _ => return Err(format!("{word} is no option")),
@@ -76,6 +78,10 @@ fn service_provider(arguments: &Arguments) -> Result<ServiceProvider, Box<dyn Er
         let key = TestKey::ServiceProvider;
         service = service.with_signing_key(key.signing_key(), key.certificate())?;
         sp = sp.signing_requests();
+    }
+    if arguments.decrypt {
+        let key = TestKey::Other;
+        service = service.with_decryption_key(key.decryption_key(), key.certificate())?;
     }
     if arguments.sign && arguments.everything {
         service = service.signing_metadata();

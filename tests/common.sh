@@ -2,7 +2,7 @@
 # What the shell tests share; source it from a script in tests/. Goes to the project's root and offers:
 #   need_packages NAME...   installs the Debian packages that are missing
 #   need_packaged_idp NAME  installs an identity provider that is packages of Debian's
-#   build_examples          builds the examples once, in release; sets INSPECT, SP_MESSAGES and ENTRA_LOGIN
+#   build_examples          builds the examples once, in release; sets INSPECT, SP_MESSAGES, SP_ROUTES and ENTRA_LOGIN
 #   $target, $shared        the build directory; the folder of test data beside the project
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -38,11 +38,13 @@ need_packaged_idp() {
 
 # A program that is named in the environment already is taken as it is.
 build_examples() {
-  if [ -z "${INSPECT:-}" ] || [ -z "${SP_MESSAGES:-}" ] || [ -z "${ENTRA_LOGIN:-}" ]; then
+  if [ -z "${INSPECT:-}" ] || [ -z "${SP_MESSAGES:-}" ] || [ -z "${SP_ROUTES:-}" ] ||
+    [ -z "${ENTRA_LOGIN:-}" ]; then
     cargo build --quiet --locked --release --examples --features full
   fi
   export INSPECT=${INSPECT:-$target/release/examples/inspect}
   export SP_MESSAGES=${SP_MESSAGES:-$target/release/examples/sp_messages}
+  export SP_ROUTES=${SP_ROUTES:-$target/release/examples/sp_routes}
   export ENTRA_LOGIN=${ENTRA_LOGIN:-$target/release/examples/entra_login}
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Signs in at real identity providers on loopback with our metadata and our requests, and lets examples/inspect judge
-# what they answer: see interop/interop.py. Installs them; leaves nothing running.
+# Signs in and out at real identity providers on loopback with our metadata and our messages, and lets examples/inspect and
+# examples/sp_routes judge what they answer: see interop/interop.py. Installs them; leaves nothing running.
 #   tests/interop.sh            those that are quick to install
 #   tests/interop.sh all        all
 #   tests/interop.sh NAME...    these
