@@ -93,7 +93,7 @@ fn the_core_stays_small() {
     };
     let (core, all) = (count(&|module| CORE.contains(&module)), count(&|_| true));
     println!("{core} lines judge messages, of {all} in src");
-    assert!(core > 4_000 && core < 7_500, "{core} lines judge; what can be said shorter, or is not needed?");
+    assert!(core > 4_000 && core < 8_500, "{core} lines judge; what can be said shorter, or is not needed?");
     assert!(all < 16_000, "src has {all} lines; what can be said shorter, or is not needed?");
 }
 

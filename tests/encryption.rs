@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use entra_sso::entra::claims;
+use entra_sso::saml::{LogoutMessage, NameId};
 use entra_sso::sp::Service;
 use entra_sso::tenants::{Settings, Trust};
 use entra_sso::testing::{TestEncryption, TestIdp, TestKey, TestKeyPlace, TestResponse, TestSigning};
@@ -192,6 +193,37 @@ fn a_decryption_key_is_read_strictly_and_printed_never() {
     assert_eq!(other.map(drop).map_err(|error| error.code()), Err("config.key_mismatch"));
     let service = Arc::new(service(&[TestKey::ServiceProvider]));
     assert!(format!("{service:?}").contains("[redacted]"));
+}
+
+#[test]
+fn a_logout_request_may_name_the_person_in_encrypted_form() {
+    let sp = sp_with(&[TestKey::ServiceProvider]);
+    let handle = answered(&sp, |answer| answer).expect("a login").logout_handle();
+    let name = NameId::new("ada@contoso.example", None);
+    let plain = "<NameID xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\">ada@contoso.example</NameID>";
+    let request = TestIdp::new().logout_request(&handle, sp.single_logout_service(), NOW).name_id(name.clone());
+    let asked = |sp: &ServiceProvider, how: &TestEncryption, signed_so: bool| {
+        let hidden = how.encrypt("EncryptedID", plain);
+        assert!(request.xml().contains(plain));
+        let message = match signed_so {
+            true => request.clone().replace_before_signing(plain, &hidden).message(),
+            false => {
+                let form = request.clone().replace_after_signing(plain, &hidden).form();
+                LogoutMessage::from_form(&form).expect("a message")
+            }
+        };
+        let judged = sp.finish_logout_request(&message, NOW, &MemoryReplayCache::default());
+        judged.map(|request| request.name_id().clone()).map_err(|error| error.code())
+    };
+    for mode in ["aes256-gcm", "aes256-cbc"] {
+        assert_eq!(asked(&sp, &to_us().content(&content(mode)), true), Ok(name.clone()));
+    }
+    let other = TestEncryption::new(TestKey::Other);
+    assert_eq!(asked(&sp, &other, true), Err("saml.decryption_failed"));
+    assert_eq!(asked(&sp_with(&[]), &to_us(), true), Err("saml.encrypted"));
+    for how in [to_us(), other] {
+        assert_eq!(asked(&sp, &how, false), Err("saml.digest_mismatch"), "nothing is decrypted that nobody signed");
+    }
 }
 
 #[test]

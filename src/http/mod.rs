@@ -245,7 +245,7 @@ impl Routes {
             Some(Route::Logout) => {
                 // A click on a page of ours is no other site's.
                 let here = format!("<p><a href=\"{}\">Sign out</a></p>", escape_html(self.logout.path()));
-                return logout(request).unwrap_or_else(|error| refused(error, NOT_SIGNED_OUT, &here));
+                return self.logout(request).unwrap_or_else(|error| refused(error, NOT_SIGNED_OUT, &here));
             }
             Some(Route::Slo(tenant)) => {
                 let outcome = self.slo(request, tenant, now, rng);
@@ -298,6 +298,16 @@ impl Routes {
         }
     }
 
+    fn logout(&self, request: &impl HttpRequest) -> Result<Outcome, Error> {
+        must_be(request, &["GET", "POST"])?;
+        must_be_of_this_site(request)?;
+        let read = |text: &str| match &self.site {
+            Site::One(sp, _) => sp.return_to(text),
+            Site::Many(_) => text.parse(),
+        };
+        Ok(Outcome::LogoutWanted(return_to(request.query().unwrap_or_default(), read)?))
+    }
+
     fn slo(
         &self, request: &impl HttpRequest, tenant: Option<&str>, now: UnixTime, rng: &dyn SecureRandom,
     ) -> Result<Outcome, Error> {
@@ -331,10 +341,11 @@ impl Routes {
                 tenants.finish_logout_request(addressed.as_ref().map(|found| found.id()), &message, now)?
             }
         };
-        let response = match self.answer(&theirs, true, now, rng)? {
-            LogoutReply::Message(outgoing) => send_out(outgoing),
+        // The sessions must end, whatever becomes of the answer.
+        let response = match self.answer(&theirs, true, now, rng) {
+            Ok(LogoutReply::Message(outgoing)) => send_out(outgoing),
             // Entra ID shows it in a frame, so nothing forbids that.
-            LogoutReply::EmptyPage => {
+            Ok(LogoutReply::EmptyPage) | Err(_) => {
                 HttpResponse::html(200, "default-src 'none'", "<!DOCTYPE html><title></title>".to_owned())
             }
         };
@@ -600,13 +611,12 @@ fn refused(error: Error, title: &str, more: &str) -> Outcome {
 }
 
 /// Another site must not sign people out: a picture would do (browsers have sent the header since 2023).
-fn logout(request: &impl HttpRequest) -> Result<Outcome, Error> {
-    must_be(request, &["GET", "POST"])?;
+fn must_be_of_this_site(request: &impl HttpRequest) -> Result<(), RequestError> {
     let site = request.header("sec-fetch-site").first().map(|value| String::from_utf8_lossy(value).into_owned());
-    if let Some(site) = site.filter(|site| !matches!(site.as_str(), "same-origin" | "same-site" | "none")) {
-        return Err(RequestError::CrossSite(Quoted::new(&site)).into());
+    match site.filter(|site| !matches!(site.as_str(), "same-origin" | "same-site" | "none")) {
+        Some(site) => Err(RequestError::CrossSite(Quoted::new(&site))),
+        None => Ok(()),
     }
-    Ok(Outcome::LogoutWanted(return_to(request.query().unwrap_or_default(), str::parse)?))
 }
 
 /// The person has no session of ours any more, and there is nobody to tell.

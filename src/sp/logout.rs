@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::replay::{ClaimError, ReplayCache, ReplayKey};
 use super::state::{self, CookieKey, SetCookie, State, spent};
 use super::web_sso::{MARGIN, must_answer, must_be_issuer, must_hold};
-use super::{Login, ServiceProvider, settled};
+use super::{Login, ServiceProvider, Subject, settled};
 use crate::crypto::SecureRandom;
 use crate::dsig::Policy;
 use crate::encoding::Quoted;
@@ -21,6 +21,7 @@ use crate::time::{UnixTime, Validity};
 
 /// How an identity provider does single logout.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum LogoutStyle {
     /// By the standard: a `LogoutRequest` names the person as the login did, and is answered with a signed
@@ -42,7 +43,7 @@ impl LogoutStyle {
 /// who signed the person in. Keep it in your session store (feature `serde`), never in a cookie that is not sealed.
 /// `Debug` prints no name.
 #[derive(Clone, Eq, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct LogoutHandle {
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     tenant: Option<TenantId>,
@@ -202,6 +203,13 @@ impl LogoutRequest {
         pub fn name_id(&self) -> &NameId { &self.message.name_id }
         /// Which sessions are to end; none means all.
         pub fn session_indexes(&self) -> &[String] { &self.message.session_indexes }
+    }
+
+    /// Whose sessions are to end, as [`Login::subject`] says it: to find them by, if you have many. Of Entra ID it is
+    /// nobody's, because the name is another one.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject(self.name_id().fingerprint(self.issuer.as_ref(), self.tenant.as_ref()))
     }
 
     /// Whether it ends the session that this handle was kept for: it is the same identity provider's and the same

@@ -649,6 +649,7 @@ impl Tenants {
         sp = settings.request_binding.into_iter().fold(sp, ServiceProvider::with_request_binding);
         sp = settings.authn_requests_signed.into_iter().fold(sp, ServiceProvider::with_authn_requests_signed);
         sp = settings.max_age().into_iter().fold(sp, ServiceProvider::with_max_authn_age);
+        sp = settings.logout_style.into_iter().fold(sp, ServiceProvider::with_logout_style);
         sp = if settings.require_encryption { sp.requiring_encryption() } else { sp };
         sp = if settings.refuse_unauthenticated_encryption { sp.refusing_unauthenticated_encryption() } else { sp };
         sp = if settings.sign_requests { sp.signing_requests() } else { sp };

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::ids::{EmailDomain, EndpointUrl, EntityId, TenantId};
 use crate::mapping::Mapping;
 use crate::saml::{Binding, IdentityProvider, MetadataTrust, keys_of};
+use crate::sp::LogoutStyle;
 use crate::time::UnixTime;
 
 /// One connection: a customer's identity provider, and how we deal with it.
@@ -75,6 +76,9 @@ pub struct Settings {
     /// How many seconds ago a person may have authenticated.
     #[cfg_attr(feature = "serde", serde(default))]
     pub max_authn_age: Option<u64>,
+    /// How it does single logout, if its name does not tell: Entra ID is known by it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub logout_style: Option<LogoutStyle>,
     /// Takes only encrypted assertions.
     #[cfg_attr(feature = "serde", serde(default))]
     pub require_encryption: bool,
@@ -197,6 +201,7 @@ impl Settings {
             authn_requests_signed: None,
             force_authn: false,
             max_authn_age: None,
+            logout_style: None,
             require_encryption: false,
             refuse_unauthenticated_encryption: false,
             mapping: None,
