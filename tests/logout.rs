@@ -189,6 +189,7 @@ fn an_answer_is_accepted_and_says_how_far_it_went() {
     assert_eq!(answered(TestLogout::upper_case), Ok(Extent::Everywhere));
     assert_eq!(answered(|answer| answer.status("Success", Some("PartialLogout"))), Ok(Extent::Partly));
     assert_eq!(answered(|answer| answer.status("Responder", Some("PartialLogout"))), Ok(Extent::Partly));
+    assert_eq!(answered(|answer| answer.status("PartialLogout", None)), Ok(Extent::Partly));
     assert_eq!(answered(|answer| answer.status("Responder", None)), Err("saml.logout_refused"));
     assert_eq!(answered(|answer| answer.status("Success", Some("AuthnFailed"))), Err("saml.logout_refused"));
     assert_eq!(answered(|answer| answer.relay_state(None)), Ok(Extent::Everywhere), "not all send it back");

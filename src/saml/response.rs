@@ -231,9 +231,10 @@ pub(super) fn status(element: Element<'_>) -> Result<Result<(), Status>, Message
     })
 }
 
-/// SAML Core 3.7.3.2: who could be reached was signed out. Some say it below Success, some below Responder.
+/// SAML Core 3.7.3.2: who could be reached was signed out. Some say it below Success, some below Responder, and samlp, on
+/// which Auth0 is built, in their place.
 pub(super) fn is_partial(status: &Status) -> bool {
-    status.subcode.as_ref().is_some_and(|code| code.as_ref() == "PartialLogout")
+    status.subcode.as_ref().unwrap_or(&status.code).as_ref() == "PartialLogout"
 }
 
 /// Microsoft writes the address of the person into some messages, and what names a person is not for logs.

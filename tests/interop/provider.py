@@ -174,7 +174,7 @@ class Samlp(Kind):
     environment = {"NODE_OPTIONS": '--require "%s/node.cjs"' % HERE}
     cannot = why({"it knows RSA with SHA-1 and SHA-256": "sha384, sha512", NO_NAMES: "enc name, in name",
                   NO_AES192: "aes192-gcm, aes192-cbc", "it encrypts keys with RSA-OAEP only": "rsa15",
-                  ENCRYPTS_LAST: "enc late", "it writes PartialLogout in the place of a failure": "answer partly"})
+                  ENCRYPTS_LAST: "enc late", "it says PartialLogout whatever failed": "answer failed"})
 
     @staticmethod
     def encryption(element, cipher):
