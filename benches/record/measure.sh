@@ -17,6 +17,9 @@ record=benches/record/$(date -u +%F).txt
     cargo bench --quiet --locked --bench judge
   done
   echo
+  echo "## logout"
+  cargo bench --quiet --locked --bench logout
+  echo
   echo "## growth"
   cargo bench --quiet --locked --bench growth
   echo
