@@ -1910,6 +1910,12 @@ fn an_encrypted_assertion_is_held_to_every_rule() {
             }
         }
     }
+    // SAML Profiles 4.1.4.2: what hides its assertion says in the open whom it is from.
+    let nameless = decrypted_as(|answer| {
+        let xml = answer.encrypted(to_us()).xml();
+        xml.replacen(&Parts::of(&xml).issuer, "", 1)
+    });
+    assert_eq!(nameless, Err("saml.issuer_mismatch"));
     let sp = decrypting();
     let (pending, answer) = start(&sp);
     let cache = MemoryReplayCache::default();
