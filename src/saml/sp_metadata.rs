@@ -149,7 +149,9 @@ fn key_descriptor(out: &mut Writer, purpose: &str, certificate: &Certificate, de
         out.start("md:EncryptionMethod").attribute("Algorithm", OAEP_11).start("ds:DigestMethod");
         out.attribute("xmlns:ds", DS).attribute("Algorithm", DigestMethod::Sha256.uri()).end();
         out.start("xenc11:MGF").attribute("xmlns:xenc11", XENC11).attribute("Algorithm", MGF1_SHA256).end().end();
-        out.start("md:EncryptionMethod").attribute("Algorithm", OAEP).end();
+        // Its digest would be this one anyway, but some put their own where none is named.
+        out.start("md:EncryptionMethod").attribute("Algorithm", OAEP).start("ds:DigestMethod");
+        out.attribute("xmlns:ds", DS).attribute("Algorithm", DigestMethod::Sha1.uri()).end().end();
     }
     out.end();
 }

@@ -93,11 +93,12 @@ fn is_sent_to_us(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Re
 /// it, so white space around it is forgiven here; in the assertion it is not.
 fn is_issued_by_whom_we_asked(sp: &ServiceProvider, envelope: &Envelope<'_>) -> Result<(), Error> {
     let Some(issuer) = envelope.issuer else {
-        // SAML Profiles 4.1.4.2: a signed response names its issuer.
+        // A signed response names its issuer, and so does one that hides its assertion.
+        let hides = envelope.assertion().is_ok_and(|assertion| assertion.is(SAML, "EncryptedAssertion"));
         let expected = Mismatch::new([], [sp.idp.entity_id().as_ref()]);
-        return match signature_of(envelope.response) {
-            Some(_) => Err(Rejection::IssuerMismatch("Response", expected).into()),
-            None => Ok(()),
+        return match hides || signature_of(envelope.response).is_some() {
+            true => Err(Rejection::IssuerMismatch("Response", expected).into()),
+            false => Ok(()),
         };
     };
     must_be_issuer(sp, "Response", trim_xml(issuer.text()?), issuer.attribute("Format"))?;
