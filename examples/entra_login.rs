@@ -172,6 +172,7 @@ impl App {
             ("groups", "Groups", groups),
             ("mfa", "Second factor", mfa.to_owned()),
             ("issuer", "Issuer", login.issuer().to_owned()),
+            ("session", "Session there", login.session_index().unwrap_or("not said").to_owned()),
             ("key", "User key", key.to_string()),
             ("certificate", "Signed by", login.signed_by().thumbprint_sha1().to_owned()),
         ])

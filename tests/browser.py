@@ -5,12 +5,16 @@ empty one for the browser. Application (localhost) and identity provider (127.0.
 browser sends no SameSite=Lax cookie with the POST that brings the response. Started by browser.sh.
 """
 import base64
+import datetime
 import json
+import os
+import subprocess
 import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 
 APP, IDP = "http://localhost:3000", "http://127.0.0.1:3001"
 ACS, ME = APP + "/saml/acs", APP + "/me"
@@ -130,6 +134,28 @@ class Browser:
                 self.complaints.append(entry["message"])
         self.responses += responses
         return responses
+
+
+def logout_request(session):
+    """The query with which Entra ID ends a session: in a frame, under another name, with escapes in lower case."""
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    tenant = "7a1f9c2e-4b3d-4f6a-9e8b-2c5d7f0a1b3c"
+    xml = ("<samlp:LogoutRequest ID='_frame' Version='2.0' IssueInstant='%s' xmlns:samlp="
+           "'urn:oasis:names:tc:SAML:2.0:protocol'><Issuer xmlns='urn:oasis:names:tc:SAML:2.0:assertion'>"
+           "https://sts.windows.net/%s/</Issuer><NameID xmlns='urn:oasis:names:tc:SAML:2.0:assertion'>pairwise</NameID>"
+           "<samlp:SessionIndex>%s</samlp:SessionIndex></samlp:LogoutRequest>" % (now, tenant, session))
+    packer = zlib.compressobj(wbits=-15)
+
+    def escaped(data):
+        text = base64.b64encode(data).decode() if isinstance(data, bytes) else data
+        return urllib.parse.quote(text, safe="").replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d")
+
+    query = "SAMLRequest=" + escaped(packer.compress(xml.encode()) + packer.flush())
+    query += "&SigAlg=" + escaped("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256")
+    key = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../src/testing/idp.key.der")
+    signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", key, "-keyform", "DER"], input=query.encode(),
+                               stdout=subprocess.PIPE, check=True).stdout
+    return query + "&Signature=" + escaped(signature)
 
 
 class Steps:
@@ -269,6 +295,30 @@ class Story(Steps):
         b.call("DELETE", "/window")
         b.switch(first)
 
+    def ended_in_a_frame(self):
+        b = self.b
+        b.open(ME)
+        session = b.text("[data-field=session]")
+        slo = APP + "/saml/slo?" + logout_request(session)
+        b.traffic()
+        b.open(IDP + "/frames")
+        b.call("POST", "/execute/sync", args=[slo], script="""
+            const frame = document.createElement('iframe');
+            frame.src = arguments[0];
+            document.body.append(frame);""")
+        end, seen = time.time() + 15, []
+        while not (found := [status for status, url in seen if url == slo]):
+            assert time.time() < end, seen
+            seen += b.traffic()
+            time.sleep(0.05)
+        assert found == [200], found
+        sent = [request for request in b.requests if request["url"] == slo]
+        assert sent and "session=" not in sent[-1]["headers"].get("cookie", ""), sent
+        b.open(ME)
+        self.signed_out()
+        self.no_leak()
+        self.step("the identity provider ends the session in a frame, to which the browser sends no session cookie")
+
     def strange_requests(self):
         b = self.b
         b.traffic()
@@ -315,6 +365,7 @@ def main():
         story.go_back()
         story.sign_out()
         story.two_tabs()
+        story.ended_in_a_frame()
         story.strange_requests()
         story.policy()
     except Exception:
@@ -322,7 +373,7 @@ def main():
         raise
     finally:
         browser.call("DELETE", "")
-    assert story.passed >= 15
+    assert story.passed >= 16
     print("browser: %d steps passed" % story.passed)
 
 

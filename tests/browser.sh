@@ -2,7 +2,7 @@
 # Signs in with a real browser (headless Chromium) at examples/entra_login: through its demo identity provider (see
 # browser.py), and through SimpleSAMLphp (see browser_idp.py). Keeps pictures in target/browser/. Leaves nothing running.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-need_packages chromium chromium-driver curl python3
+need_packages chromium chromium-driver curl openssl python3
 build_examples
 
 for port in 3000 3001; do
@@ -51,7 +51,6 @@ stop_all
 
 # SimpleSAMLphp is told the name by which the browser knows it; it keeps listening on loopback only.
 need_shared
-need_packages openssl
 need_packaged_idp simplesamlphp
 cp -r "$shared/idps/simplesamlphp" "$shared/idps/common" "$work"
 chmod -R u+w "$work/simplesamlphp" "$work/common"
