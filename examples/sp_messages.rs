@@ -4,6 +4,9 @@
 //! sp_messages metadata           --base URL [--idp-metadata FILE] [--sign] [--decrypt] [--everything]
 //! sp_messages authn-request      --base URL --idp-metadata FILE   [--sign] [--everything] [--url]
 //! sp_messages authn-request-post --base URL --idp-metadata FILE   [--sign] [--everything]
+//! sp_messages logout-request     --base URL --idp-metadata FILE    --sign  [--url]
+//! sp_messages logout-request-post --base URL --idp-metadata FILE   --sign
+//! sp_messages logout-response    --base URL                        --sign
 //! ```
 //!
 //! `--sign` signs requests with a published test key, and the metadata too if it is to have `--everything` that can be
@@ -14,9 +17,9 @@ use std::error::Error;
 
 use entra_sso::danger;
 use entra_sso::saml::{AuthnRequest, Binding, Comparison, Contact, ContactType, NameId, Organization, Outgoing};
-use entra_sso::sp::Service;
-use entra_sso::testing::{ReceivedRequest, TestIdp, TestKey};
-use entra_sso::{MetadataTrust, ReturnTo, ServiceProvider, SystemRandom, UnixTime};
+use entra_sso::sp::{LogoutHandle, LogoutReply, LogoutStyle, Service};
+use entra_sso::testing::{ReceivedLogout, ReceivedRequest, TestIdp, TestKey};
+use entra_sso::{MemoryReplayCache, MetadataTrust, ReturnTo, ServiceProvider, SystemRandom, UnixTime};
 
 const PERSISTENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent";
 const EMAIL: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
@@ -58,6 +61,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "metadata" => println!("{}", sp.metadata()?),
         "authn-request" => print_request(&sp, Binding::Redirect, &arguments)?,
         "authn-request-post" => print_request(&sp, Binding::Post, &arguments)?,
+        "logout-request" => print_logout(&sp, Binding::Redirect, arguments.url)?,
+        "logout-request-post" => print_logout(&sp, Binding::Post, arguments.url)?,
+        "logout-response" => print_logout_response(&sp)?,
         other => return Err(format!("{other:?} is no command; see the head of this file").into()),
     }
     Ok(())
@@ -129,5 +135,35 @@ fn print_request(sp: &ServiceProvider, binding: Binding, arguments: &Arguments) 
     }
     let (id, relay_state) = (started.pending.request_id(), started.pending.relay_state());
     eprintln!("{}", serde_json::json!({ "request_id": id.as_ref(), "relay_state": relay_state.as_ref() }));
+    Ok(())
+}
+
+/// For the sessions of somebody with every qualifier that there is.
+fn print_logout(sp: &ServiceProvider, binding: Binding, url: bool) -> Result<(), Box<dyn Error>> {
+    let handle: LogoutHandle = serde_json::from_value(serde_json::json!({
+        "issuer": sp.identity_provider().entity_id(), "name_id": "zoë & <co>", "format": PERSISTENT,
+        "name_qualifier": "https://idp.example/", "sp_name_qualifier": "a\"b", "session_indexes": ["_1", "2 & 3"],
+    }))?;
+    let sp = sp.clone().with_request_binding(binding).with_logout_style(LogoutStyle::Saml);
+    let started = sp.start_logout(&handle, ReturnTo::default(), UnixTime::now(), &SystemRandom::default())?;
+    match &started.outgoing {
+        Outgoing::Redirect(location) if url => println!("{location}"),
+        outgoing => println!("{}", ReceivedLogout::from_outgoing(outgoing).ok_or("no logout message")?.xml),
+    }
+    Ok(())
+}
+
+/// To a request of the identity provider of `testing`.
+fn print_logout_response(sp: &ServiceProvider) -> Result<(), Box<dyn Error>> {
+    let (now, rng) = (UnixTime::now(), SystemRandom::default());
+    let handle: LogoutHandle =
+        serde_json::from_value(serde_json::json!({ "issuer": TestIdp::new().entity_id(), "name_id": "zoë" }))?;
+    let request = TestIdp::new().logout_request(&handle, sp.single_logout_service(), now).message();
+    let sp = sp.clone().with_logout_style(LogoutStyle::Saml);
+    let request = sp.finish_logout_request(&request, now, &MemoryReplayCache::default())?;
+    let LogoutReply::Message(outgoing) = sp.answer_logout(&request, true, now, &rng)? else {
+        return Err("no answer".into());
+    };
+    println!("{}", ReceivedLogout::from_outgoing(&outgoing).ok_or("no logout message")?.xml);
     Ok(())
 }

@@ -54,15 +54,16 @@ open(sys.argv[2], "w").write(t.replace(sys.argv[3], sys.argv[4], 1))' "$2" "$bro
 }
 
 cat >"$work/idp.xml" <<'XML'
-<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#" entityID="https://idp.example/"><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><md:KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>CERTIFICATE</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor><md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example/sso?tenant=a&amp;b=c"/><md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://idp.example/sso?tenant=a&amp;b=c"/></md:IDPSSODescriptor></md:EntityDescriptor>
+<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#" entityID="https://idp.example/"><md:IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><md:KeyDescriptor use="signing"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>CERTIFICATE</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor><md:SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example/slo"/><md:SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://idp.example/slo"/><md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://idp.example/sso?tenant=a&amp;b=c"/><md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://idp.example/sso?tenant=a&amp;b=c"/></md:IDPSSODescriptor></md:EntityDescriptor>
 XML
 openssl req -x509 -newkey rsa:2048 -sha256 -nodes -days 30 -subj /CN=idp.example -keyout "$work/idp.key" -out "$work/idp.crt" 2>/dev/null
 sed -i "s|CERTIFICATE|$(grep -v -- ----- "$work/idp.crt" | tr -d '\n')|" "$work/idp.xml"
 must_be_valid "$work/idp.xml"
 
+known=(--idp-metadata "$work/idp.xml")
 message() { # message NAME ARGUMENT... - keeps what the example prints in NAME.xml and checks it
   local name=$1; shift
-  "$SP_MESSAGES" "$@" --base https://app.example/saml --idp-metadata "$work/idp.xml" >"$work/$name.xml" 2>"$work/stderr" ||
+  "$SP_MESSAGES" "$@" --base https://app.example/saml "${known[@]}" >"$work/$name.xml" 2>"$work/stderr" ||
     { echo "schemas: sp_messages $* failed:" >&2; cat "$work/stderr" >&2; exit 1; }
   must_be_valid "$work/$name.xml"
 }
@@ -74,6 +75,10 @@ message request-everything authn-request --everything
 message post-minimal authn-request-post
 message post-signed authn-request-post --sign
 message post-everything authn-request-post --sign --everything
+message logout logout-request --sign
+message logout-signed logout-request-post --sign
+known=() # the identity provider of our tests, which asks
+message logout-response logout-response --sign
 
 signatures=0
 # verified NAME ELEMENT - the signature of NAME.xml is good for another verifier, and no longer after a change.
@@ -83,7 +88,7 @@ verified() {
 signer = e.parse(sys.argv[1]).find("{*}Signature//{*}X509Certificate").text
 print(ssl.DER_cert_to_PEM_cert(base64.b64decode(signer)))' "$work/$1.xml" >"$work/signer.pem"
   "${verify[@]}" "$work/$1.xml" 2>"$work/why" || { echo "schemas: the signature of $1 is bad:" >&2; cat "$work/why" >&2; exit 1; }
-  sed 's|app\.example/saml/acs|app.example/saml/bcs|' "$work/$1.xml" >"$work/changed.xml"
+  sed 's|app\.example/saml/[am]|app.example/saml/x|' "$work/$1.xml" >"$work/changed.xml"
   ! cmp -s "$work/$1.xml" "$work/changed.xml" || { echo "schemas: nothing to change in $1" >&2; exit 1; }
   ! "${verify[@]}" "$work/changed.xml" 2>/dev/null || { echo "schemas: $1 may be changed" >&2; exit 1; }
   echo "schemas: verified $1"
@@ -92,6 +97,7 @@ print(ssl.DER_cert_to_PEM_cert(base64.b64decode(signer)))' "$work/$1.xml" >"$wor
 verified metadata-everything urn:oasis:names:tc:SAML:2.0:metadata:EntityDescriptor
 verified post-signed urn:oasis:names:tc:SAML:2.0:protocol:AuthnRequest
 verified post-everything urn:oasis:names:tc:SAML:2.0:protocol:AuthnRequest
+verified logout-signed urn:oasis:names:tc:SAML:2.0:protocol:LogoutRequest
 
 # The same request again as it travels: out of the query of a signed redirect.
 "$SP_MESSAGES" authn-request --url --sign --everything --base https://app.example/saml --idp-metadata "$work/idp.xml" 2>/dev/null |
@@ -103,6 +109,7 @@ must_be_valid "$work/redirect.xml"
 
 must_be_refused broken-metadata "$work/metadata-minimal.xml" ' index="' ' number="'
 must_be_refused broken-request "$work/request-minimal.xml" ' Version="2.0"' ''
+must_be_refused broken-logout "$work/logout.xml" ' IssueInstant="' ' Instant="'
 must_be_refused broken-order "$work/request-everything.xml" ' ID="_' ' ID="1'
-[ "$valid $refused $signatures" = "10 3 3" ] || { echo "schemas: a check was left out" >&2; exit 1; }
+[ "$valid $refused $signatures" = "13 4 4" ] || { echo "schemas: a check was left out" >&2; exit 1; }
 echo "schemas: $valid documents valid, $refused broken ones refused, $signatures signatures verified"
