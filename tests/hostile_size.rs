@@ -196,7 +196,7 @@ const KINDS: &[Kind] = &[
     ("sessions in a logout", Door::Logout, "saml.signature_missing", 1_000, |n| logout(n, None)),
     ("cookies of a logout", Door::LogoutCookies, "saml.no_pending_logout", 10_000, |n| many(n, |n| format!("__Host-sso-{n}=AAAA; "))),
     ("sealed cookies of a logout", Door::LogoutCookies, "saml.no_pending_logout", 500, |n| many(n, |n| format!("__Host-sso-{n}={}; ", "A".repeat(400)))),
-    ("encrypted keys", Door::Message, "saml.xml_too_large", 150, |n| encrypted(&WRAPPED.repeat(n), "AAAA")),
+    ("encrypted keys", Door::Message, "saml.xml_too_large", 120, |n| encrypted(&WRAPPED.repeat(n), "AAAA")),
     ("an encrypted key of a kilobyte", Door::Message, "saml.xml_schema", 10_000, |n| encrypted(&WRAPPED.replace("<e:CipherValue>", &format!("<e:CipherValue>{}", "AAAA".repeat(n))), "AAAA")),
     ("a ciphertext", Door::Message, "saml.decryption_failed", 10_000, |n| encrypted(&WRAPPED, &"AAAA".repeat(n))),
     ("namespaces around a ciphertext", Door::Message, "saml.decryption_failed", 200, |n| encrypted(&WRAPPED, "AAAA").replacen("<e:EncryptedData ", &format!("<e:EncryptedData {} ", many(40, |at| format!("xmlns:a{at}='urn:{}' ", "x".repeat(n)))), 1)),

@@ -136,8 +136,9 @@ impl Kind {
 /// How a message came, with what is needed to find out who signed it.
 enum Carrier {
     /// What a signature in the query is over (SAML Bindings 3.4.4.1): slices of the query as they came, in the order of the
-    /// standard. The message is read from them and nowhere else. Beside them the algorithm and the signature, if both came.
-    Redirect { octets: Vec<u8>, signature: Option<(String, Vec<u8>)> },
+    /// standard. What is believed of the message is read from them. Beside them the algorithm and the signature, if both
+    /// came, and the message as it is claimed, for what has to be known before.
+    Redirect { octets: Vec<u8>, signature: Option<(String, Vec<u8>)>, claimed: Vec<u8> },
     /// The message, with a signature inside.
     Post(Vec<u8>),
 }
@@ -181,8 +182,8 @@ impl LogoutMessage {
         let signed = [(kind.parameter(), Some(raw)), (RELAY_STATE, relay_state), (SIG_ALG, sig_alg)];
         let signed = signed.iter().filter_map(|(name, raw)| Some([name.as_bytes(), b"=", (*raw)?].concat()));
         let octets = signed.collect::<Vec<_>>().join(b"&".as_slice());
-        message_in(&octets)?;
-        Self::new(kind, relay_state, Carrier::Redirect { octets, signature })
+        let claimed = message_in(&octets)?;
+        Self::new(kind, relay_state, Carrier::Redirect { octets, signature, claimed })
     }
 
     /// Reads the `application/x-www-form-urlencoded` body of a POST request.
@@ -216,10 +217,9 @@ impl LogoutMessage {
     }
 
     /// The message itself, as nobody vouches for it: good for finding who may judge it.
-    pub(crate) fn claimed(&self) -> Result<Vec<u8>, BindingError> {
+    pub(crate) fn claimed(&self) -> &[u8] {
         match &self.carrier {
-            Carrier::Redirect { octets, .. } => message_in(octets),
-            Carrier::Post(xml) => Ok(xml.clone()),
+            Carrier::Redirect { claimed: xml, .. } | Carrier::Post(xml) => xml,
         }
     }
 
@@ -227,7 +227,7 @@ impl LogoutMessage {
     /// Profiles 4.4.4.1; GHSA-pcgw-qcv5-h8ch).
     pub(crate) fn signed(&self, keys: &TrustedKeys, policy: &Policy) -> Result<Signed, DsigError> {
         match &self.carrier {
-            Carrier::Redirect { octets, signature } => {
+            Carrier::Redirect { octets, signature, .. } => {
                 let missing = || DsigError::Missing(Quoted::new(self.kind.parameter()));
                 let (algorithm, value) = signature.as_ref().ok_or_else(missing)?;
                 let read = |octets: &[u8]| String::from_utf8(message_in(octets).ok()?).ok();

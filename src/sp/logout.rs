@@ -467,7 +467,7 @@ fn must_be(kind: Kind, message: &LogoutMessage) -> Result<(), Error> {
 
 /// What a message says of itself, before anybody vouches for it.
 pub(crate) fn claimed(message: &LogoutMessage) -> Result<ClaimedLogout, Error> {
-    Ok(claimed_logout(&message.claimed()?, message.kind() == Kind::Request)?)
+    Ok(claimed_logout(message.claimed(), message.kind() == Kind::Request)?)
 }
 
 /// An event at each verdict, with the code of an error or the ID of our request or theirs; no names.
