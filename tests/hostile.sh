@@ -29,7 +29,7 @@ work, kinds = sys.argv[1], int(sys.argv[2])
 lines = [line for line in open(work + "/judged") if "judged " in line]
 judged = [re.search(r"judged (\d+)\t(.*)", line).groups() for line in lines]
 counts = [int(re.search(r"^(?:totals|summary): (\d+)", open(f"{work}/out.{at + 1}").read(), re.M)[1]) for at in range(len(judged))]
-assert 3 * kinds - 15 < len(judged) < 3 * kinds, f"{len(judged)} judgements of {kinds} kinds were counted"
+assert 3 * kinds - 15 <= len(judged) < 3 * kinds, f"{len(judged)} judgements of {kinds} kinds were counted"
 faults = 0
 print(f"hostile: {'kind':40} {'bytes':>9} {'instructions at 1, 2 and 4':>38}  last/first")
 for at in range(0, len(judged), 3):
