@@ -371,6 +371,8 @@ fn start() {
     LazyLock::force(&ROUTES);
     LazyLock::force(&KEY);
     LazyLock::force(&MAPPING);
+    // The first decryption of a process has aws-lc gather entropy, which takes half a billion instructions.
+    judge(PostedResponse::from_fields(&STANDARD.encode(encrypted(&WRAPPED, "AAAA")), None));
 }
 
 /// The verdict. Its name is what tests/hostile.sh counts.
