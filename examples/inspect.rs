@@ -161,14 +161,17 @@ fn judge_logout_response(case: &Case) -> Result<Extent, Problem> {
 
 fn logout_message(case: &Case, name: &str) -> Result<LogoutMessage, Problem> {
     let text = message(case)?;
-    let is_query = || text.windows(name.len() + 1).any(|window| window == format!("{name}=").as_bytes());
+    let as_text = String::from_utf8_lossy(&text);
+    let in_form = || format!("{name}={}", form_value(&field(case, &text)));
     Ok(match case.binding.as_deref() {
-        // Without a query around it nothing can be signed; it is judged all the same.
-        Some("redirect") if is_query() => LogoutMessage::from_query(String::from_utf8_lossy(&text).trim())?,
-        Some("redirect") => LogoutMessage::from_query(&format!("{name}={}", form_value(&field(case, &text))))?,
-        None | Some("post") => {
-            LogoutMessage::from_form(format!("{name}={}", form_value(&field(case, &text))).as_bytes())?
+        Some("redirect") if ["SAMLRequest=", "SAMLResponse="].iter().any(|name| as_text.contains(name)) => {
+            // The query, or the whole address with it.
+            let query = as_text.trim();
+            LogoutMessage::from_query(query.split_once('?').map_or(query, |(_, query)| query))?
         }
+        // Without a query around it nothing can be signed; it is judged all the same.
+        Some("redirect") => LogoutMessage::from_query(&in_form())?,
+        None | Some("post") => LogoutMessage::from_form(in_form().as_bytes())?,
         Some(other) => return Err(Problem::Question(format!("the binding {other:?} is not known"))),
     })
 }
