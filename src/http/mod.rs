@@ -139,9 +139,9 @@ pub enum Outcome {
 /// [`ServiceProvider::at`]`("https://app.example/saml", …)` they are `/saml/login`, `/saml/acs` and so
 /// on. The host in a request is never looked at.
 ///
-/// With [`Tenants`] there are `login/{tenant}`, `acs/{tenant}`, `slo/{tenant}` and `metadata/{tenant}` as well. `GET login` then leads to
-/// the only live connection, or by `email=` to the one that has the domain of this address, or else to a page on which
-/// the person chooses. A link to `login` or `login/{tenant}` may be a bookmark; it may have a `login_hint` and a
+/// With [`Tenants`] there are `login/{tenant}`, `acs/{tenant}`, `slo/{tenant}` and `metadata/{tenant}` as well. `GET login`
+/// then leads to the only live connection, or by `email=` to the one that has the domain of this address, or else to a page
+/// on which the person chooses. A link to `login` or `login/{tenant}` may be a bookmark; it may have a `login_hint` and a
 /// `domain_hint`, which are passed on.
 pub struct Routes {
     site: Site,
