@@ -556,6 +556,29 @@ fn nobody_ends_sessions_of_another_identity_provider_or_customer() {
     assert_eq!(judge(1, &evil).expect_err("another issuer").code(), "saml.issuer_mismatch");
 }
 
+// J2. Two customers at one identity provider, under one issuer and one key: the address says whose request it is.
+#[test]
+fn nobody_ends_sessions_of_another_customer_of_the_same_identity_provider() {
+    let base = "https://app.example/saml".parse().expect("a URL");
+    let all = Tenants::at(&base, Arc::new(MemoryReplayCache::default()));
+    let idp = TestIdp::new();
+    let handles = ["acme", "globex"].map(|name| {
+        let name: TenantId = name.parse().expect("a name");
+        let trust = Trust::MetadataXml { xml: idp.metadata(), entity_id: None };
+        all.put(Settings::new(name.clone(), trust), NOW).expect("settings");
+        let started = all.start_login(&name, &entra_sso::AuthnRequest::new(), ReturnTo::default(), NOW, &rng());
+        let started = started.expect("a login");
+        let posted = idp.answer(&started.outgoing, NOW).expect("a request").id(name.as_ref()).posted();
+        all.finish_login(started.pending, &posted, NOW).expect("a login").logout_handle()
+    });
+    let slo = all.get(handles[0].tenant().expect("acme")).expect("a connection").single_logout_service().clone();
+    let indexes: Vec<&str> = handles.iter().flat_map(LogoutHandle::session_indexes).map(String::as_str).collect();
+    let message = idp.logout_request(&handles[0], &slo, NOW).session_indexes(&indexes).message();
+    let request = all.finish_logout_request(handles[0].tenant(), &message, NOW).expect("a request");
+    assert!(request.ends(&handles[0]));
+    assert!(!request.ends(&handles[1]) && !request.ends_in_this_browser(&handles[1]), "though it names that session");
+}
+
 // J2. By the standard, indexes may be small numbers that come again: the name counts too.
 #[test]
 fn a_session_index_alone_ends_nobodys_session() {

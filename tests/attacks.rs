@@ -1926,18 +1926,14 @@ fn keys_and_ciphertext_are_bounded() {
     let blocks = |count: usize| to_us().plaintext(&" ".repeat(16 * count));
     let error = PostedResponse::from_form(&start(&decrypting()).1.encrypted(blocks(100_000)).form());
     assert_eq!(error.map(drop).map_err(|error| error.code()), Err("saml.message_too_large"));
-    let time = |count: usize| {
-        let answer = start(&decrypting()).1.encrypted(blocks(count));
-        let (sp, posted) = (decrypting(), answer.posted());
-        let took = (0..5).map(|_| {
-            let (pending, _) = start(&sp);
-            let begun = std::time::Instant::now();
-            assert!(sp.judge_login(pending, &posted, NOW).is_err());
-            begun.elapsed()
-        });
-        took.min().unwrap_or_default()
+    let allocated = |count: usize| {
+        let sp = decrypting();
+        let (pending, answer) = start(&sp);
+        let posted = answer.encrypted(blocks(count)).posted();
+        allocation_counter::measure(|| assert!(sp.judge_login(pending, &posted, NOW).is_err())).bytes_total
     };
-    assert!(time(9_000) < 40 * time(900), "ten times the blocks, and much more than ten times the time");
+    allocated(1); // what is made once
+    assert!(allocated(9_000) < 12 * allocated(900), "ten times the blocks, and much more than ten times the memory");
 }
 
 /// E9: an encrypted assertion with `Conditions` that do not hold.

@@ -330,13 +330,14 @@ static WRAPPED: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// An answer with an encrypted assertion that nobody encrypted.
+/// An answer with an encrypted assertion that nobody encrypted: by GCM, because what comes of CBC under a chance key is
+/// another text each time.
 fn encrypted(keys: &str, content: &str) -> String {
     let answer = answer();
     let (head, _) = answer.split_once("<Assertion").expect("an assertion");
     format!(
         "{head}<EncryptedAssertion xmlns='{SAML}'><e:EncryptedData xmlns:e='{XENC}'><e:EncryptionMethod \
-         Algorithm='{XENC}aes256-cbc'/><KeyInfo xmlns='{DS}'>{keys}</KeyInfo><e:CipherData><e:CipherValue>{content}\
+         Algorithm='http://www.w3.org/2009/xmlenc11#aes256-gcm'/><KeyInfo xmlns='{DS}'>{keys}</KeyInfo><e:CipherData><e:CipherValue>{content}\
          </e:CipherValue></e:CipherData></e:EncryptedData></EncryptedAssertion></samlp:Response>"
     )
 }

@@ -98,6 +98,7 @@ fn a_handle_can_be_kept_and_read_again_and_shows_no_name() {
     let kept = serde_json::to_string(&handle).expect("JSON");
     assert_eq!(serde_json::from_str::<LogoutHandle>(&kept).expect("a handle"), handle);
     assert!(kept.contains("ada@contoso.example") && !format!("{handle:?}").contains("ada"), "{handle:?}");
+    assert!(format!("{handle:?}").contains(idp().entity_id()), "{handle:?}");
     assert_eq!(handle.session_indexes().len(), 1);
     assert_eq!(handle.issuer().as_ref(), idp().entity_id());
     let newer = kept.replacen('{', "{\"from_a_newer_release\":1,", 1);
@@ -116,6 +117,7 @@ fn entra_is_asked_by_redirect_with_the_name_and_the_session_of_the_login() {
     let (name, format) = sent.name_id.expect("a name");
     assert_eq!((name.as_str(), format.as_deref()), ("ada@contoso.example", Some(EMAIL)));
     assert_eq!(sent.session_indexes, handle.session_indexes());
+    assert!(sent.xml.contains("NotOnOrAfter=\"2027-01-15T08:05:00Z\""), "{}", sent.xml);
     assert!(!sent.is_signed, "Entra may not know the key");
     assert!(matches!(started.outgoing, Outgoing::Redirect(_)));
 }
