@@ -298,6 +298,15 @@ fn no_other_message_passes_for_a_logout_and_no_logout_for_a_login() {
     let as_response = String::from_utf8(request().form()).expect("text").replacen("SAMLRequest", "SAMLResponse", 1);
     assert_eq!(refused(at_slo(post::<&str>(&[], as_response.clone().into_bytes()))), "saml.unexpected_message");
     assert_eq!(refused(post::<&str>(&[], as_response.into_bytes())), "saml.no_pending_login");
+    // Each is told from the other before anybody looks at a signature.
+    let sp = sp();
+    let started = sp.start_logout(&handle(), ReturnTo::default(), NOW, &rng()).expect("a logout");
+    let unsigned = request().key(None).message();
+    let as_answer = sp.finish_logout(started.pending, &unsigned, NOW).expect_err("a request");
+    assert_eq!(as_answer.code(), "saml.unexpected_message");
+    let answer = TestIdp::new().logout_response(&started.outgoing, &slo(), NOW).expect("an answer").key(None);
+    let as_request = sp.judge_logout_request(&answer.message(), NOW).expect_err("an answer");
+    assert_eq!(as_request.code(), "saml.unexpected_message");
     // A GET has no body and a POST no query.
     let mut smuggled = get("/saml/slo", None);
     smuggled.body = request().form();

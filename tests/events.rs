@@ -2,7 +2,8 @@
 //! threads, and other tests do not listen.
 #![expect(clippy::indexing_slicing, reason = "the number of events is compared before")]
 
-use entra_sso::testing::{ADA, TestIdp, TestResponse};
+use entra_sso::saml::NameId;
+use entra_sso::testing::{ADA, TestIdp, TestLogout, TestResponse};
 use entra_sso::{ReturnTo, ServiceProvider, SystemRandom, UnixTime};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -16,6 +17,17 @@ fn code(change: impl FnOnce(TestResponse) -> TestResponse) -> &'static str {
     let answer = idp.answer(&started.outgoing, NOW).expect("a request");
     let verdict = sp.judge_login(started.pending, &change(answer).posted(), NOW);
     verdict.map_or_else(|error| error.code(), |_| "accepted")
+}
+
+/// Has the identity provider ask to end the session of somebody who signed in, and returns the code of the verdict.
+fn logout_code(change: impl FnOnce(TestLogout) -> TestLogout) -> &'static str {
+    let idp = TestIdp::new();
+    let base = "https://app.example/saml".parse().expect("a URL");
+    let sp = ServiceProvider::at(&base, idp.identity_provider(NOW).expect("metadata"));
+    let handle = format!("{{\"issuer\":\"{}\",\"name_id\":\"ada@contoso.example\"}}", idp.entity_id());
+    let handle = serde_json::from_str(&handle).expect("a handle");
+    let request = change(idp.logout_request(&handle, sp.single_logout_service(), NOW)).message();
+    sp.judge_logout_request(&request, NOW).map_or_else(|error| error.code(), |_| "accepted")
 }
 
 /// Collects what is said of each verdict.
@@ -52,10 +64,14 @@ fn each_verdict_is_an_event_and_names_nobody() {
     tracing::subscriber::with_default(listener.clone(), || {
         assert_eq!(code(|answer| answer), "accepted");
         assert_eq!(code(|answer| answer.audience(Some("urn:x"))), "saml.audience_mismatch");
+        assert_eq!(logout_code(|request| request.name_id(NameId::new("ada@contoso.example", None))), "accepted");
+        assert_eq!(logout_code(|request| request.key(None)), "saml.signature_missing");
     });
     let said = listener.0.lock().expect("a list");
-    assert_eq!(said.len(), 2, "{said:?}");
+    assert_eq!(said.len(), 4, "{said:?}");
     assert!(said[0].starts_with("INFO") && said[0].contains("answer accepted") && said[0].contains("assertion=_"));
     assert!(said[1].starts_with("WARN") && said[1].contains("code=\"saml.audience_mismatch\""), "{said:?}");
+    assert!(said[2].starts_with("INFO") && said[2].contains("logout accepted") && said[2].contains("request=_l"));
+    assert!(said[3].starts_with("WARN") && said[3].contains("code=\"saml.signature_missing\""), "{said:?}");
     assert!(said.iter().all(|line| !line.contains("ada@") && !line.contains("Lovelace") && !line.contains(ADA)));
 }
