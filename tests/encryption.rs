@@ -93,9 +93,37 @@ fn digest_and_mask_may_come_in_either_order_but_once() {
         answered(&sp(), |answer| answer.encrypted(how.clone()).replace_after_signing(&(first.clone() + &second), &to))
     };
     is_ada(changed(second.clone() + &first), "the mask first");
-    for twice in [first.repeat(2) + &second, first.clone() + &second.repeat(2), first.clone() + &second + &first] {
-        assert_eq!(changed(twice).map(drop).map_err(|error| error.code()), Err("saml.xml_schema"));
+    let twice = [first.repeat(2) + &second, first.clone() + &second.repeat(2), first.clone() + &second + &first];
+    let digest_of_others = first.replace("xmldsig#\"", "xmldsig\"") + &second;
+    let mask_of_others = first.clone() + &second.replace(&format!("=\"{XENC11}\""), &format!("=\"{XENC}\""));
+    for wrong in twice.into_iter().chain([digest_of_others, mask_of_others]) {
+        let verdict = changed(wrong.clone()).map(drop).map_err(|error| error.code());
+        assert_eq!(verdict, Err("saml.xml_schema"), "{wrong}");
     }
+}
+
+/// XML Signature 4.5: `KeyInfo` may name the key in many ways, none of which is needed where the key is tried.
+#[test]
+fn names_and_certificates_beside_an_encrypted_key_change_nothing() {
+    let key_info = "<ds:KeyInfo xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\">";
+    let names = "<ds:KeyName>ours</ds:KeyName><ds:X509Data><ds:X509SKI>AA==</ds:X509SKI></ds:X509Data>\
+        <xenc:AgreementMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#dh\"/>";
+    let answer =
+        |answer: TestResponse| answer.encrypted(to_us()).replace_after_signing(key_info, &format!("{key_info}{names}"));
+    is_ada(answered(&sp(), answer), "names");
+}
+
+#[test]
+fn what_a_message_may_cost_counts_every_key_of_ours() {
+    let sp = sp_with(&[TestKey::Other, TestKey::ServiceProvider]);
+    let attributes = |count: usize| {
+        let hidden = to_us().encrypt("EncryptedAttribute", "<Attribute Name=\"a\"/>");
+        let all = (0..count).map(|number| hidden.replace("_key0", &format!("_key{number}"))).collect::<String>();
+        let statement = format!("<AttributeStatement>{all}");
+        answered(&sp, |answer| answer.replace_before_signing("<AttributeStatement>", &statement))
+    };
+    is_ada(attributes(32), "two keys of ours, 64 trials");
+    assert_eq!(attributes(33).map(drop).map_err(|error| error.code()), Err("saml.xml_too_large"));
 }
 
 #[test]
