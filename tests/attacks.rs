@@ -525,6 +525,13 @@ fn a_name_in_another_namespace_is_another_name() {
         ("<NameID ".into(), format!("<NameID xmlns=\"{SAML}\" "), "accepted"),
         ("<NameID ".into(), "<NameID xmlns=\"\" ".into(), "saml.digest_mismatch"),
         ("<AuthnContext>".into(), "<AuthnContext xmlns=\"urn:x\">".into(), "saml.digest_mismatch"),
+        (
+            "<samlp:Status>".into(),
+            "<samlp:Extensions xmlns=\"urn:x\"><Assertion/><Assertion/><EncryptedAssertion/><Signature/></samlp:Extensions>\
+             <samlp:Status>"
+                .into(),
+            "accepted",
+        ),
     ] {
         let verdict = edited(TestSigning::Assertion, &from, &to);
         let expected = if code == "accepted" { ada() } else { Err(code) };
