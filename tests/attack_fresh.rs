@@ -2,6 +2,7 @@
 //! attacks that nothing else here holds.
 #![expect(clippy::string_slice, reason = "texts of a known shape")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use entra_sso::inside;
 use entra_sso::saml::LogoutMessage;
 use entra_sso::sp::{LogoutStyle, Service};
+use entra_sso::tenants::{Addresses, ConnectionState, Settings, Tenants, Trust, Unasked, UnsolicitedPolicy};
 use entra_sso::testing::{ReceivedRequest, TestIdp, TestKey, TestLogout, TestResponse, TestSigning, sign_octets};
 use entra_sso::{
     Error, Login, MemoryReplayCache, PendingLogin, PostedResponse, ReturnTo, ServiceProvider, SystemRandom, UnixTime,
@@ -77,6 +79,43 @@ fn login(change: impl FnOnce(TestResponse) -> TestResponse) -> Login {
 fn code<T>(result: Result<T, Error>) -> &'static str {
     result.map_or_else(|error| error.code(), |_| "accepted")
 }
+
+// ---- what was found ----
+
+/// H3: a customer who names the identity provider of another one, its certificate (which is public), and the shared
+/// address, gets no answer that was meant for the other: not even if the other takes none that it did not ask for.
+#[test]
+fn an_unasked_answer_for_a_customer_who_takes_none_is_not_taken_by_another_who_names_the_same_provider() {
+    let shared = |name: &str, unsolicited| {
+        let trust = Trust::MetadataXml { xml: TestIdp::new().metadata(), entity_id: None };
+        let mut settings = Settings::new(name.parse().expect("an ID"), trust);
+        (settings.state, settings.addresses) = (ConnectionState::Live, Addresses::Shared);
+        settings.unsolicited = unsolicited;
+        settings
+    };
+    for policy in [UnsolicitedPolicy::Accept, UnsolicitedPolicy::Restart] {
+        let base = "https://app.example/saml".parse().expect("a URL");
+        let tenants = Tenants::at(&base, Arc::new(MemoryReplayCache::default()));
+        let (acs, name) = ("https://app.example/saml/acs", "https://app.example/saml/metadata");
+        let tile = TestIdp::new().unsolicited(acs, name, NOW).posted();
+        tenants.put(shared("contoso", UnsolicitedPolicy::Refuse), NOW).expect("good settings");
+        assert_eq!(code(tenants.finish_unsolicited(None, &tile, NOW)), "saml.unsolicited");
+        tenants.put(shared("mallory", policy), NOW).expect("good settings");
+        assert_eq!(code(tenants.finish_unsolicited(None, &tile, NOW)), "tenant.ambiguous", "{policy:?}");
+        // Whose keys do not know it is not meant.
+        let mut other = shared("contoso", UnsolicitedPolicy::Refuse);
+        let idp = TestIdp::new().publishing(&[TestKey::Other]);
+        other.trust = Trust::MetadataXml { xml: idp.metadata(), entity_id: None };
+        tenants.put(other, NOW).expect("good settings");
+        match tenants.finish_unsolicited(None, &tile, NOW).expect("an answer for the only one") {
+            Unasked::Accepted(login) => assert_eq!(login.tenant().map(AsRef::as_ref), Some("mallory")),
+            Unasked::Restart(tenant, _) => assert_eq!(tenant.as_ref(), "mallory"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+// ---- variations that find nothing ----
 
 /// A8: an attribute of the right name in a namespace is another attribute, in the envelope and in the assertion.
 #[test]

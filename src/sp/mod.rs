@@ -373,6 +373,11 @@ impl ServiceProvider {
         Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), verdict?, answered))
     }
 
+    /// Judges an answer that nobody asked for as if such were taken here. Nobody is signed in by this.
+    pub(crate) fn must_be_good_unasked(&self, posted: &PostedResponse, now: UnixTime) -> Result<(), Error> {
+        judge(self, posted.xml(), None, now).map(|_| ())
+    }
+
     /// Where an answer that nobody asked for wants to lead: its relay state, if we go there.
     fn wanted(&self, posted: &PostedResponse) -> ReturnTo {
         posted.relay_state().and_then(|relay| self.return_to(relay.as_ref()).ok()).unwrap_or_default()

@@ -378,8 +378,8 @@ impl Tenants {
     }
 
     /// Judges an answer that nobody asked for, and claims it. It came to the address of `addressed`, or to the one that is
-    /// shared: then each connection that has this address, trusts an identity provider of the issuer's name and takes such
-    /// answers judges it by its own keys.
+    /// shared: then each connection that has this address, trusts an identity provider of the issuer's name and is enabled
+    /// judges it by its own keys. One that takes no such answers can only keep another from taking what is good for both.
     ///
     /// # Errors
     /// As [`ServiceProvider::finish_unsolicited`]; when no connection takes it; when several would.
@@ -400,10 +400,16 @@ impl Tenants {
         &self, addressed: Option<&TenantId>, posted: &PostedResponse, now: UnixTime,
     ) -> Result<Unasked<UnclaimedLogin>, Error> {
         let candidates = match addressed {
-            Some(id) => vec![self.known(id)?],
+            Some(id) => return self.only_one(&[self.known(id)?], now, |connection| unasked(connection, posted, now)),
             None => self.sharing(posted)?,
         };
-        self.only_one(&candidates, now, |connection| unasked(connection, posted, now))
+        // Who takes none may be meant all the same, and then it is for nobody else: anybody can enter the name and the
+        // certificate of somebody else's identity provider.
+        let judge = |connection: &Connection| match connection.allows_unsolicited() {
+            true => unasked(connection, posted, now).map(Some),
+            false => connection.provider(now)?.must_be_good_unasked(posted, now).map(|()| None),
+        };
+        Ok(self.only_one(&candidates, now, judge)?.ok_or(Rejection::Unsolicited)?)
     }
 
     /// The verdict of the only candidate that accepts.
@@ -431,9 +437,13 @@ impl Tenants {
         }
     }
 
-    /// Whom an answer at the shared address may be for.
+    /// Whom an answer at the shared address may be for; nobody, if none of them takes it.
     fn sharing(&self, posted: &PostedResponse) -> Result<Vec<Arc<Connection>>, Error> {
-        self.sharing_with(claimed_issuer(posted.xml())?, Connection::allows_unsolicited)
+        let issuer = claimed_issuer(posted.xml())?;
+        match self.sharing_with(issuer.clone(), Connection::allows_unsolicited)? {
+            nobody if nobody.is_empty() => Ok(nobody),
+            _ => self.sharing_with(issuer, |found| found.must_be_enabled().is_ok()),
+        }
     }
 
     fn sharing_with(
