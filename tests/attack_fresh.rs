@@ -115,6 +115,21 @@ fn an_unasked_answer_for_a_customer_who_takes_none_is_not_taken_by_another_who_n
     }
 }
 
+/// I1: without its `entity_id` a connection believes the first document that comes. A misspelt one must not be left out.
+#[test]
+fn a_misspelt_word_in_a_reason_to_trust_is_refused() {
+    let read = |trust: &str| serde_json::from_str::<Settings>(&format!(r#"{{"id":"contoso","trust":{trust}}}"#));
+    let pinned = r#"{"metadata_url":{"url":"https://idp.example/md","entity_id":"https://idp.example/"}}"#;
+    assert!(matches!(
+        read(pinned).expect("good settings").trust,
+        Trust::MetadataUrl { entity_id: Some(name), .. } if name.as_ref() == "https://idp.example/"
+    ));
+    for misspelt in ["entityId", "entity_ID", "entityID", "issuer"] {
+        let error = read(&pinned.replace("entity_id", misspelt)).err().map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.contains(misspelt)), "{misspelt}");
+    }
+}
+
 // ---- variations that find nothing ----
 
 /// A8: an attribute of the right name in a namespace is another attribute, in the envelope and in the assertion.

@@ -113,7 +113,11 @@ pub enum ConnectionState {
 
 /// Why we believe an identity provider. Whichever is chosen, what it may say is held to the connection.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "snake_case", deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub enum Trust {
     /// An application in Entra ID: address of the metadata and issuer follow from it. Keeps itself current.
