@@ -130,6 +130,19 @@ fn a_misspelt_word_in_a_reason_to_trust_is_refused() {
     }
 }
 
+/// M8, for logouts: before the claim nothing is read of a message, in a log neither.
+#[test]
+fn an_unclaimed_logout_request_prints_nothing_but_what_is_to_be_claimed() {
+    let sp = sp();
+    let request = TestIdp::new().logout_request(&login(|same| same).logout_handle(), sp.single_logout_service(), NOW);
+    let request = request.session_indexes(&["_a-session"]).relay_state(Some("their-state"));
+    let printed = format!("{:?}", sp.judge_logout_request(&request.message(), NOW).expect("a request"));
+    assert!(printed.contains("_l1800000000000"), "the ID is what is claimed: {printed}");
+    for secret in ["_a-session", "their-state", "session", "relay"] {
+        assert!(!printed.contains(secret), "{secret}: {printed}");
+    }
+}
+
 // ---- variations that find nothing ----
 
 /// A8: an attribute of the right name in a namespace is another attribute, in the envelope and in the assertion.

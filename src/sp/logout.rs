@@ -244,12 +244,19 @@ impl LogoutRequest {
 }
 
 /// An authentic request that nobody has claimed yet: shows its replay key and nothing else.
-#[derive(Debug)]
 #[must_use = "claim its replay key, then `settle` it"]
 pub struct UnclaimedLogoutRequest {
     key: ReplayKey,
     expires: UnixTime,
     request: LogoutRequest,
+}
+
+/// Prints what is to be claimed, and nothing of what it says.
+impl std::fmt::Debug for UnclaimedLogoutRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("UnclaimedLogoutRequest");
+        out.field("key", &self.key).field("expires", &self.expires).finish_non_exhaustive()
+    }
 }
 
 impl UnclaimedLogoutRequest {
