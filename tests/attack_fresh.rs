@@ -3,11 +3,12 @@
 #![expect(clippy::string_slice, reason = "texts of a known shape")]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use entra_sso::inside;
+use entra_sso::mapping::{Mapping, Rule, Rules, Source};
 use entra_sso::saml::LogoutMessage;
 use entra_sso::sp::{LogoutStyle, Service};
 use entra_sso::tenants::{Addresses, ConnectionState, Settings, Tenants, Trust, Unasked, UnsolicitedPolicy};
@@ -141,6 +142,46 @@ fn an_unclaimed_logout_request_prints_nothing_but_what_is_to_be_claimed() {
     for secret in ["_a-session", "their-state", "session", "relay"] {
         assert!(!printed.contains(secret), "{secret}: {printed}");
     }
+}
+
+/// K2, in a mapping: each value was compared with each entry of the table. With the largest table and the largest
+/// assertion that was a minute of one processor for each login.
+#[test]
+fn a_table_that_ignores_case_takes_no_longer_for_more_entries() {
+    let values: Vec<String> = (0..2000).map(|number| format!("AAAAAAAAAAAAAAAAAAAA{number:06}")).collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let login = login(|answer| answer.attribute("groups", &values));
+    let mapping = |entries: usize| {
+        let table =
+            (0..entries).map(|number| (format!("aaaaAAAAAAAAAAAAAAAA{:06}", number + 1999), format!("Role{number}")));
+        let (table, from) = (Some(table.collect()), vec![Source::Name("groups".into())]);
+        let rule = Rule { field: "roles".into(), from, many: true, table, ignore_case: true, ..Rule::default() };
+        Mapping::try_from(Rules { preset: None, rules: vec![rule] }).expect("good rules")
+    };
+    let fastest = |mapping: &Mapping| {
+        let once = |_| {
+            let begun = Instant::now();
+            let mapped = mapping.apply(login.claims()).expect("a role");
+            assert_eq!(mapped.one("roles"), Some("Role0"), "the name is left in its case");
+            begun.elapsed()
+        };
+        (0..5).map(once).min().unwrap_or_default()
+    };
+    let (one, many) = (fastest(&mapping(1)), fastest(&mapping(1200)));
+    assert!(many < 20 * one, "{one:?} for one entry, {many:?} for 1200");
+}
+
+/// K2, in a mapping: fifty sources of fifty parts each read all attributes 2,500 times for one field.
+#[test]
+fn what_is_joined_counts_among_the_sources_of_a_rule() {
+    let rule = |joined: usize, parts: usize| {
+        let source = Source::Joined(vec![Source::Name("a".into()); parts]);
+        let rules = vec![Rule { field: "f".into(), from: vec![source; joined], optional: true, ..Rule::default() }];
+        Mapping::try_from(Rules { preset: None, rules }).map_err(|error| error.reason)
+    };
+    assert!(rule(10, 5).is_ok() && rule(1, 50).is_ok());
+    assert_eq!(rule(50, 50).err(), Some("it has more than 50 sources"));
+    assert_eq!(rule(10, 6).err(), Some("it has more than 50 sources"));
 }
 
 // ---- variations that find nothing ----

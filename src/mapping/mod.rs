@@ -66,7 +66,7 @@ pub struct Mapping {
 impl Mapping {
     /// Of rules that were checked, and that were written like this.
     fn of(rules: Vec<Rule>, written: Rules) -> Self {
-        Self { rules: rules.into_iter().map(|rule| (rule.field.as_str().into(), rule)).collect(), written }
+        Self { rules: rules.into_iter().map(|rule| (rule.field.as_str().into(), rule.folded())).collect(), written }
     }
 }
 
@@ -179,15 +179,25 @@ impl Rule {
         }
     }
 
+    /// With the keys of a table that ignores case in lower case, no two of which are the same: so a value is looked up,
+    /// and not compared with each of them.
+    fn folded(mut self) -> Self {
+        if self.ignore_case {
+            let fold = |(key, ours): (String, String)| (key.to_ascii_lowercase(), ours);
+            self.table = self.table.map(|table| table.into_iter().map(fold).collect());
+        }
+        self
+    }
+
     /// Trims, looks up, and lower-cases what is not from the table.
     fn shape<'a>(&'a self, value: Cow<'a, str>) -> Option<Cow<'a, str>> {
         let trimmed = if self.trim { value.trim() } else { &value };
         if let Some(table) = &self.table {
             let ours = match self.ignore_case {
-                true => table.iter().find(|(key, _)| key.eq_ignore_ascii_case(trimmed)),
-                false => table.get_key_value(trimmed),
+                true => table.get(&trimmed.to_ascii_lowercase()),
+                false => table.get(trimmed),
             };
-            if let Some((_, ours)) = ours {
+            if let Some(ours) = ours {
                 return Some(ours.into());
             }
             if !self.keep_unmatched {
