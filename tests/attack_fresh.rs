@@ -116,6 +116,23 @@ fn an_unasked_answer_for_a_customer_who_takes_none_is_not_taken_by_another_who_n
     }
 }
 
+/// H3, the same with a customer who takes such answers, but not from sessions as old as this one.
+#[test]
+fn an_unasked_answer_that_is_too_old_for_one_customer_is_not_taken_by_another_who_names_the_same_provider() {
+    let trust = || Trust::MetadataXml { xml: TestIdp::new().metadata(), entity_id: None };
+    let base = "https://app.example/saml".parse().expect("a URL");
+    let tenants = Tenants::at(&base, Arc::new(MemoryReplayCache::default()));
+    for (name, oldest) in [("contoso", Some(60)), ("mallory", None)] {
+        let mut settings = Settings::new(name.parse().expect("an ID"), trust());
+        (settings.addresses, settings.unsolicited) = (Addresses::Shared, UnsolicitedPolicy::Accept);
+        settings.max_authn_age = oldest;
+        tenants.put(settings, NOW).expect("good settings");
+    }
+    let (acs, name) = ("https://app.example/saml/acs", "https://app.example/saml/metadata");
+    let old = TestIdp::new().unsolicited(acs, name, NOW).authn_instant(NOW.minus(Duration::from_secs(3600)));
+    assert_eq!(code(tenants.finish_unsolicited(None, &old.posted(), NOW)), "saml.authentication_too_old");
+}
+
 /// I1: without its `entity_id` a connection believes the first document that comes. A misspelt one must not be left out.
 #[test]
 fn a_misspelt_word_in_a_reason_to_trust_is_refused() {
@@ -145,7 +162,7 @@ fn an_unclaimed_logout_request_prints_nothing_but_what_is_to_be_claimed() {
 }
 
 /// K2, in a mapping: each value was compared with each entry of the table. With the largest table and the largest
-/// assertion that was a minute of one processor for each login.
+/// assertion that was minutes of one processor for a login, without optimization.
 #[test]
 fn a_table_that_ignores_case_takes_no_longer_for_more_entries() {
     let values: Vec<String> = (0..2000).map(|number| format!("AAAAAAAAAAAAAAAAAAAA{number:06}")).collect();

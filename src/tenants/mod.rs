@@ -28,7 +28,7 @@ use crate::crypto::{Certificate, SecureRandom};
 use crate::directory::{KeyError, PersonKey};
 use crate::encoding::Quoted;
 use crate::entra::UserKey;
-use crate::error::{Error, Mismatch, Rejection, TenantError};
+use crate::error::{Error, ErrorKind, Mismatch, Rejection, TenantError};
 use crate::ids::{EmailDomain, EndpointUrl, EntityId, ReturnTo, TenantId};
 use crate::mapping::Mapping;
 use crate::saml::{AuthnRequest, IdentityProvider, LogoutMessage, MetadataError, PostedResponse, claimed_issuer};
@@ -420,6 +420,10 @@ impl Tenants {
         for connection in candidates {
             match self.noticing(connection.id(), now, judge(connection)) {
                 Ok(verdict) => accepted.push((connection.id().clone(), verdict)),
+                // The last thing that is looked at: it is for this one, and so for nobody who asks for less.
+                Err(error) if matches!(error.kind(), ErrorKind::Rejected(Rejection::AuthenticationTooOld(..))) => {
+                    return Err(error);
+                }
                 Err(error) => refused.push(error),
             }
         }
