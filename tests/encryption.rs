@@ -137,9 +137,13 @@ fn a_name_and_an_attribute_may_be_encrypted_by_themselves() {
                 "<Attribute Name=\"{}\"><AttributeValue>Ada Lovelace</AttributeValue></Attribute>",
                 claims::DISPLAY_NAME
             );
-            let hidden = how.encrypt("EncryptedAttribute", &plain);
-            let login = answered(&sp(), |answer| answer.signing(signing).replace_before_signing(&plain, &hidden));
-            is_ada(login, "an attribute");
+            let own = plain.replace("<Attribute ", "<Attribute xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\" ");
+            let hidden = how.encrypt("EncryptedAttribute", &own);
+            let login = |to: &str| answered(&sp(), |a| a.signing(signing).replace_before_signing(&plain, to));
+            is_ada(login(&hidden), "an attribute");
+            let of_others = hidden.replacen("xmlns=\"urn:oasis:names:tc:SAML:2.0:assertion\"", "xmlns=\"urn:x\"", 1);
+            assert_ne!(of_others, hidden);
+            assert_eq!(login(&of_others).map(drop).map_err(|error| error.code()), Err("saml.xml_schema"));
         }
     }
 }

@@ -10,12 +10,12 @@ use allocation_counter::AllocationInfo;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use entra_sso::http::{Outcome, Routes};
-use entra_sso::mapping::Mapping;
+use entra_sso::mapping::{Mapping, Rule, Rules, Source};
 use entra_sso::sp::{CookieKey, Service};
 use entra_sso::testing::{ADA, ReceivedRequest, TestIdp, TestKey, TestResponse, TestSigning, redirect_query};
 use entra_sso::{
-    Certificate, EntityId, IdentityProvider, MemoryReplayCache, MetadataTrust, PostedResponse, ServiceProvider,
-    SystemRandom, UnixTime, danger,
+    Certificate, EntityId, IdentityProvider, Login, MemoryReplayCache, MetadataTrust, PostedResponse, ReturnTo,
+    ServiceProvider, SystemRandom, UnixTime, danger,
 };
 
 #[path = "support/request.rs"]
@@ -59,6 +59,8 @@ enum Door {
     Certificates,
     /// The query of a request to the identity provider of `testing`.
     Inflate,
+    /// Values of an attribute, a line each, and a table of as many by a customer who writes both.
+    Table,
 }
 
 /// A kind of input: its name, the way in, the verdict, and what it looks like at a size. `size` is the smallest of
@@ -200,6 +202,8 @@ const KINDS: &[Kind] = &[
     ("an encrypted key of a kilobyte", Door::Message, "saml.xml_schema", 10_000, |n| encrypted(&WRAPPED.replace("<e:CipherValue>", &format!("<e:CipherValue>{}", "AAAA".repeat(n))), "AAAA")),
     ("a ciphertext", Door::Message, "saml.decryption_failed", 10_000, |n| encrypted(&WRAPPED, &"AAAA".repeat(n))),
     ("namespaces around a ciphertext", Door::Message, "saml.decryption_failed", 200, |n| encrypted(&WRAPPED, "AAAA").replacen("<e:EncryptedData ", &format!("<e:EncryptedData {} ", many(40, |at| format!("xmlns:a{at}='urn:{}' ", "x".repeat(n)))), 1)),
+    // The largest has as many entries as a table may have.
+    ("values and entries of a table", Door::Table, TAKEN, 300, |n| many(n, |n| format!("a-role-of-many-of-the-same-beginning-{n:04}\n"))),
     ("a bomb of DEFLATE", Door::Inflate, "not a request", 2_000, |n| bomb(n * 1000)),
 ];
 
@@ -395,6 +399,12 @@ fn judge_hostile_input(door: Door, input: &Input) -> &'static str {
             Certificate::parse_all(input.text.as_bytes()).map_or_else(|error| error.code(), |_| TAKEN)
         }
         Door::Inflate => ReceivedRequest::from_query(&input.text).map_or("not a request", |_| TAKEN),
+        Door::Table => {
+            let (mapping, login) = input.table.as_ref().expect("a table");
+            let mapped = mapping.apply(login.claims()).expect("a user");
+            assert_eq!(mapped.field("roles").map(|roles| roles.values.len()), Some(input.text.lines().count()));
+            TAKEN
+        }
     }
 }
 
@@ -439,32 +449,49 @@ fn metadata(entity: Option<&str>, xml: &str, trust: MetadataTrust<'_>) -> &'stat
 struct Input {
     text: String,
     request: Request,
+    table: Option<(Mapping, Login)>,
 }
 
 impl Input {
     fn of(&(_, door, _, _, make): &Kind, size: usize) -> Self {
         let text = make(size);
         let login = request::get("/saml/login", None);
+        let table = matches!(door, Door::Table).then(|| with_table(&text));
         match door {
-            Door::Message => Self { text: STANDARD.encode(text), request: login },
-            Door::LoginCookies => Self { request: Request { cookie: vec![text.clone()], ..login }, text },
+            Door::Message => Self { text: STANDARD.encode(text), request: login, table },
+            Door::LoginCookies => Self { request: Request { cookie: vec![text.clone()], ..login }, text, table },
             Door::AnswerCookies => {
                 let body = b"SAMLResponse=AAAA&RelayState=relay".to_vec();
-                Self { request: request::post(std::slice::from_ref(&text), body), text }
+                Self { request: request::post(std::slice::from_ref(&text), body), text, table }
             }
-            Door::Query => Self { request: request::get("/saml/login", Some(&text)), text },
-            Door::Logout => Self { request: request::get("/saml/slo", Some(&text)), text },
+            Door::Query => Self { request: request::get("/saml/login", Some(&text)), text, table },
+            Door::Logout => Self { request: request::get("/saml/slo", Some(&text)), text, table },
             Door::LogoutCookies => {
                 let status = "<p:Status><p:StatusCode Value='urn:x'/></p:Status>";
                 let answer = redirect_query("SAMLResponse", &logout_xml("LogoutResponse", status), None);
                 Self {
                     request: Request { cookie: vec![text.clone()], ..request::get("/saml/slo", Some(&answer)) },
                     text,
+                    table,
                 }
             }
-            _ => Self { text, request: login },
+            _ => Self { text, request: login, table },
         }
     }
+}
+
+/// A mapping by a table of all lines, in a case that no value has, and a login with all of them as values.
+fn with_table(text: &str) -> (Mapping, Login) {
+    let (table, from) =
+        (text.lines().map(|line| (line.to_ascii_uppercase(), line.into())), vec![Source::Name("roles".into())]);
+    let table = Some(table.collect());
+    let rule = Rule { field: "roles".into(), from, many: true, table, ignore_case: true, ..Rule::default() };
+    let mapping = Mapping::try_from(Rules { preset: None, rules: vec![rule] }).expect("good rules");
+    let started = sp().start_login(ReturnTo::default(), NOW, &SystemRandom::default()).expect("a login");
+    let answer = TestIdp::new().answer(&started.outgoing, NOW).expect("a request");
+    let posted = answer.attribute("roles", &text.lines().collect::<Vec<_>>()).posted();
+    let unclaimed = sp().judge_login(started.pending, &posted, NOW).expect("a good answer");
+    (mapping, unclaimed.settle(Ok(())).expect("a login"))
 }
 
 // ---- how they are counted ----

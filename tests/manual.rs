@@ -43,7 +43,8 @@ fn every_test_that_the_manual_names_exists() {
 #[test]
 fn every_test_of_an_attack_is_in_the_manual() {
     let named = named_in_manual();
-    let all = ["attacks.rs", "attack_federation.rs", "attack_logout.rs"].map(|file| tests_in("tests", Some(file)));
+    let files = ["attacks.rs", "attack_federation.rs", "attack_logout.rs", "attack_variations.rs"];
+    let all = files.map(|file| tests_in("tests", Some(file)));
     assert!(all.iter().all(|tests| !tests.is_empty()), "a file of attacks is gone");
     let left_out: Vec<_> = all.into_iter().flatten().filter(|name| !named.contains(name)).collect();
     assert!(left_out.is_empty(), "src/manual/attacks.md does not name: {left_out:?}");

@@ -281,7 +281,8 @@ fn is_for_us(sp: &ServiceProvider, assertion: &Assertion) -> Result<(), Rejectio
         Some(conditions) if !conditions.audiences.is_empty() => &conditions.audiences,
         _ => return Err(Rejection::NoAudience),
     };
-    let is_ours = |audience: &String| sp.audiences.iter().any(|ours| ours == audience);
+    // An empty name is nobody's, whatever stands in the settings.
+    let is_ours = |audience: &String| !audience.is_empty() && sp.audiences.contains(audience);
     match restrictions.iter().find(|names| !names.iter().any(is_ours)) {
         None => Ok(()),
         Some(foreign) => {

@@ -381,6 +381,9 @@ impl Tenants {
     /// shared: then each connection that has this address, trusts an identity provider of the issuer's name and is enabled
     /// judges it by its own keys. One that takes no such answers can only keep another from taking what is good for both.
     ///
+    /// `addressed` is the connection whose own address was posted to, never one that a message or a parameter names: what
+    /// is good for the shared address is good for each connection that has it.
+    ///
     /// # Errors
     /// As [`ServiceProvider::finish_unsolicited`]; when no connection takes it; when several would.
     pub fn finish_unsolicited(

@@ -166,7 +166,9 @@ pub enum Addresses {
     /// in one Entra tenant can be told apart.
     #[default]
     Own,
-    /// `acs` and `metadata`, like all others that share them.
+    /// `acs` and `metadata`, like all others that share them. Not where customers enter themselves whom they trust: the
+    /// name and the certificate of somebody else's identity provider are public, so that another customer can enter them
+    /// as well, and have that one's people signed in to their own account, or that one's logouts refused as ambiguous.
     Shared,
 }
 
