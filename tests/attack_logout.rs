@@ -656,8 +656,9 @@ fn a_logout_is_remembered_for_no_longer_than_a_login_waits() {
 fn a_logout_that_is_printed_names_nobody() {
     let started = sp().start_logout(&handle(), ReturnTo::default(), NOW, &rng()).expect("a logout");
     let Outgoing::Redirect(url) = &started.outgoing else { panic!("not by Redirect") };
-    let message = &parts(url.split_once('?').expect("a query").1)[0].1;
-    assert!(!format!("{started:?}").contains(message.as_str()), "{started:?}");
+    let (place, query) = url.split_once('?').expect("a query");
+    assert!(!format!("{started:?}").contains(parts(query)[0].1.as_str()), "{started:?}");
+    assert_eq!(format!("{:?}", started.outgoing), format!("Redirect({place:?})"));
     let metadata = TestIdp::new().metadata().replacen("HTTP-Redirect", "HTTP-POST", 1);
     let idp = IdentityProvider::from_metadata(metadata.as_bytes(), MetadataTrust::ConfiguredByAdmin, NOW);
     let sp = sp_trusting(idp.expect("metadata"));
@@ -665,6 +666,8 @@ fn a_logout_that_is_printed_names_nobody() {
     let Outgoing::Post(form) = &started.outgoing else { panic!("not by POST") };
     let (_, message) = form.fields().next().expect("a message");
     assert!(!format!("{started:?}").contains(message), "{started:?}");
+    let printed = format!("{:?}", started.outgoing);
+    assert!(printed.starts_with("Post(PostForm { destination: ") && printed.contains(place), "{printed}");
 }
 
 // K. A megabyte of parameters, of escapes, of indexes: refused in one pass.
@@ -672,6 +675,12 @@ fn a_logout_that_is_printed_names_nobody() {
 fn a_large_query_is_refused_by_its_size() {
     let good = request().query();
     assert_eq!(code(by_query(&format!("{good}&{}", "a=b&".repeat(200_000)))), "saml.message_too_large");
+    let padded = |query: &str, bytes: usize| format!("{query}&{}", "x".repeat(bytes - query.len() - 1));
+    let form = String::from_utf8(request().form()).expect("text");
+    for (bytes, expected) in [(Routes::BODY_LIMIT, "accepted"), (Routes::BODY_LIMIT + 1, "saml.message_too_large")] {
+        assert_eq!(code(by_query(&padded(&good, bytes))), expected);
+        assert_eq!(code(by_form(padded(&form, bytes).as_bytes())), expected);
+    }
     assert_eq!(code(by_form(format!("a={}", "%41".repeat(300_000)).as_bytes())), "saml.message_too_large");
     let signature = format!("{}&Signature={}", good.split_once("&Signature").expect("one").0, "A".repeat(100_000));
     assert_eq!(code(by_query(&signature)), "saml.message_too_large");

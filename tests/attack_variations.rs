@@ -154,6 +154,7 @@ fn an_unclaimed_logout_request_prints_nothing_but_what_is_to_be_claimed() {
     let sp = sp();
     let request = TestIdp::new().logout_request(&login(|same| same).logout_handle(), sp.single_logout_service(), NOW);
     let request = request.session_indexes(&["_a-session"]).relay_state(Some("their-state"));
+    assert_eq!(format!("{:?}", request.message()), "LogoutMessage { kind: Request, .. }");
     let printed = format!("{:?}", sp.judge_logout_request(&request.message(), NOW).expect("a request"));
     assert!(printed.contains("_l1800000000000"), "the ID is what is claimed: {printed}");
     for secret in ["_a-session", "their-state", "session", "relay"] {
