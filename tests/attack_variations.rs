@@ -428,5 +428,10 @@ fn the_end_of_time_is_a_time_like_any_other() {
         let sp = sp().with_login_timeout(Duration::MAX).with_max_authn_age(Duration::MAX);
         let (pending, answer) = start(&sp);
         assert!(!code(judge(&sp, pending, answer.xml().as_bytes(), now)).is_empty());
+        let base = "https://app.example/saml".parse().expect("a URL");
+        let tenants = Tenants::at(&base, Arc::new(MemoryReplayCache::default()));
+        let trust = Trust::MetadataUrl { url: "https://idp.example/metadata".parse().expect("a URL"), entity_id: None };
+        tenants.put(Settings::new("contoso".parse().expect("an ID"), trust), now).expect("good settings");
+        assert_eq!(tenants.due(now).len(), 1, "each connection once, at {now}");
     }
 }
