@@ -14,8 +14,8 @@ use entra_sso::sp::{ClaimError, CookieKey, ReplayKey, Subject};
 use entra_sso::tenants::{Addresses, ConnectionState, Fetched, Settings, Tenants, Trust, UnsolicitedPolicy};
 use entra_sso::testing::{ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse};
 use entra_sso::{
-    AuthnRequest, Certificate, Error, IdentityProvider, Login, MemoryReplayCache, ReplayCache, ReturnTo, SystemRandom,
-    TenantId, UnixTime,
+    AuthnRequest, Certificate, Error, Fingerprint, IdentityProvider, Login, MemoryReplayCache, ReplayCache, ReturnTo,
+    SystemRandom, TenantId, UnixTime,
 };
 
 #[path = "support/request.rs"]
@@ -181,14 +181,23 @@ fn metadata_with_a_hundred_thousand_endpoints_leaves_one_of_each_kind() {
 #[test]
 fn a_list_of_keys_that_nobody_can_search_is_refused_wherever_it_comes_from() {
     let certificate = TestKey::Idp.certificate();
-    let trust = Trust::ByHand {
-        entity_id: TestIdp::new().entity_id().parse().expect("a name"),
-        sso_url: format!("https://login.microsoftonline.com/{TENANT}/saml2").parse().expect("a URL"),
-        slo_url: None,
-        certificates: vec![certificate; 5000],
-        fingerprints: Vec::new(),
+    let fingerprint: Fingerprint = certificate.thumbprint_sha256().parse().expect("a fingerprint");
+    let trusting = |certificates, fingerprints| {
+        let trust = Trust::ByHand {
+            entity_id: TestIdp::new().entity_id().parse().expect("a name"),
+            sso_url: format!("https://login.microsoftonline.com/{TENANT}/saml2").parse().expect("a URL"),
+            slo_url: None,
+            certificates: vec![certificate.clone(); certificates],
+            fingerprints: vec![fingerprint.clone(); fingerprints],
+        };
+        code(nobody().put(live("mallory", trust), NOW))
     };
-    assert_eq!(code(nobody().put(live("mallory", trust), NOW)), "saml.xml_too_large");
+    for (certificates, fingerprints) in [(5000, 0), (0, 5000), (33, 0), (1, 32), (32, 1), (16, 17)] {
+        assert_eq!(trusting(certificates, fingerprints), "saml.xml_too_large", "{certificates} and {fingerprints}");
+    }
+    for (certificates, fingerprints) in [(32, 0), (0, 32), (16, 16)] {
+        assert_eq!(trusting(certificates, fingerprints), "accepted", "{certificates} and {fingerprints}");
+    }
 }
 
 #[test]
