@@ -481,11 +481,15 @@ fn unasked_assertions_that_never_end_do_not_fill_the_cache_that_all_customers_sh
     let mut settings = live("mallory", by_file(&idp));
     settings.unsolicited = UnsolicitedPolicy::Accept;
     tenants.put(settings, NOW).expect("good settings");
-    let end = "9999-12-31T23:59:59Z".parse().expect("a time");
     let base = "https://app.example/saml";
-    let tile = idp.unsolicited(&format!("{base}/acs/mallory"), &format!("{base}/metadata/mallory"), NOW);
-    let tile = tile.conditions(Some(NOW), Some(end)).confirmed_until(Some(end));
-    assert_eq!(code(tenants.finish_unsolicited(Some(&id("mallory")), &tile.posted(), NOW)), "saml.lives_too_long");
+    let ends = |end: UnixTime| {
+        let tile = idp.unsolicited(&format!("{base}/acs/mallory"), &format!("{base}/metadata/mallory"), NOW);
+        let tile = tile.conditions(Some(NOW), Some(end)).confirmed_until(Some(end));
+        code(tenants.finish_unsolicited(Some(&id("mallory")), &tile.posted(), NOW))
+    };
+    assert_eq!(ends("9999-12-31T23:59:59Z".parse().expect("a time")), "saml.lives_too_long");
+    assert_eq!(ends(NOW.plus(24 * HOUR + Duration::from_secs(1))), "saml.lives_too_long");
+    assert_eq!(ends(NOW.plus(24 * HOUR)), "accepted");
     let kept = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(kept.iter().all(|until| *until < NOW.plus(25 * HOUR)), "{kept:?}");
 }

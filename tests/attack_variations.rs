@@ -424,10 +424,11 @@ fn the_end_of_time_is_a_time_like_any_other() {
         assert_eq!(until(end), "saml.xml_schema", "{end}");
     }
     assert_eq!(until("1970-01-01T00:00:00Z"), "saml.expired");
-    for now in [UnixTime::from_millis(0), UnixTime::from_millis(u64::MAX)] {
+    for (now, refused) in [(0, "saml.certificate_not_valid"), (u64::MAX, "saml.pending_login_expired")] {
+        let now = UnixTime::from_millis(now);
         let sp = sp().with_login_timeout(Duration::MAX).with_max_authn_age(Duration::MAX);
         let (pending, answer) = start(&sp);
-        assert!(!code(judge(&sp, pending, answer.xml().as_bytes(), now)).is_empty());
+        assert_eq!(code(judge(&sp, pending, answer.xml().as_bytes(), now)), refused, "{now}");
         let base = "https://app.example/saml".parse().expect("a URL");
         let tenants = Tenants::at(&base, Arc::new(MemoryReplayCache::default()));
         let trust = Trust::MetadataUrl { url: "https://idp.example/metadata".parse().expect("a URL"), entity_id: None };

@@ -423,7 +423,8 @@ impl Tenants {
         for connection in candidates {
             match self.noticing(connection.id(), now, judge(connection)) {
                 Ok(verdict) => accepted.push((connection.id().clone(), verdict)),
-                // The last thing that is looked at: it is for this one, and so for nobody who asks for less.
+                // Looked at when all else is good: it is for this one, and so for nobody who asks for less. What comes after
+                // it, how long an answer lives, is the same for every connection.
                 Err(error) if matches!(error.kind(), ErrorKind::Rejected(Rejection::AuthenticationTooOld(..))) => {
                     return Err(error);
                 }
