@@ -2475,6 +2475,24 @@ fn the_issuer_is_who_we_asked_to_the_last_byte() {
         let verdict = answered(|a| a.signing(TestSigning::Response).replace_before_signing(&bare, &to));
         assert_eq!(verdict, Err(code), "{to}");
     }
+    // SAML Profiles 4.1.4.2: a response that is signed itself says whom it is from; the assertion in it is not enough.
+    for (signing, expected) in [(TestSigning::Response, Err("saml.issuer_mismatch")), (TestSigning::Assertion, ada())] {
+        let sp = sp();
+        let (pending, answer) = start(&sp);
+        let answer = answer.signing(signing);
+        let named = Parts::of(&answer.xml());
+        let nameless = Parts::of(&answer.replace_before_signing(&named.issuer, "").xml());
+        // Our test provider signs behind the next issuer that it finds.
+        let xml = match signing {
+            TestSigning::Response => {
+                let signed = [nameless.signature.as_str(), &nameless.status, &nameless.bare];
+                format!("{}{}</samlp:Response>", nameless.head, signed.concat())
+            }
+            _ => nameless.xml,
+        };
+        assert!(!xml.contains(&named.issuer), "{xml}");
+        assert_eq!(judge(&sp, pending, xml.as_bytes()), expected, "{signing:?}");
+    }
 }
 
 /// G8: an error that brings an assertion along, or a success that is none.

@@ -250,6 +250,11 @@ fn what_was_asked_for_must_be_what_is_answered() {
     let old = judge_by(&sp, &anew, |answer| answer.authn_instant(NOW.minus(minutes(10)))).map(|_| ());
     assert_eq!(old, Err("saml.authentication_too_old"));
     assert!(judge_by(&sp, &anew, |answer| answer).is_ok());
+    // By how much the clocks may differ, to the millisecond.
+    let (hourly, oldest) = (sp.with_max_authn_age(minutes(60)), NOW.minus(minutes(63)));
+    let aged = |at| judge_by(&hourly, &AuthnRequest::new(), |answer| answer.authn_instant(at)).map(drop);
+    assert_eq!(aged(oldest), Ok(()));
+    assert_eq!(aged(oldest.minus(Duration::from_millis(1))), Err("saml.authentication_too_old"));
 }
 
 #[test]
