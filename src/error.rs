@@ -285,9 +285,15 @@ pub enum TenantError {
     /// The domain is another connection's.
     #[error("the e-mail domain {0} belongs to the connection {1}")]
     DomainTaken(Quoted, TenantId),
-    /// An answer that nobody asked for would be right for several.
-    #[error("the answer would be right for several connections: {}", .0.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", "))]
+    /// What came to an address that several share may be meant for each of these.
+    #[error("the message may be meant for several connections: {}", .0.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", "))]
     Ambiguous(Vec<TenantId>),
+    /// The settings give the connection a name of ours that is made for another one.
+    #[error("the entity ID {0} is that of another connection")]
+    NameTaken(Quoted),
+    /// The settings hold more of something than anybody needs: what, how many, and how many there may be.
+    #[error("the settings of the connection hold {1} {0}; at most {2} are allowed")]
+    TooMany(&'static str, usize, usize),
     /// The connection was changed, or has newer metadata, since the ticket was handed out.
     #[error("the connection {0} was changed or refreshed since this ticket was handed out")]
     StaleTicket(TenantId),
@@ -689,6 +695,8 @@ fn tenant(error: &TenantError) -> Row {
         T::NotReady(_) => ("tenant.not_ready", "Look why its metadata cannot be fetched or installed; until then nobody can sign in by it.", HERE),
         T::DomainTaken(..) => ("tenant.domain_taken", "Take the domain out of the other connection first.", HERE),
         T::Ambiguous(_) => ("tenant.ambiguous", "Give each of these connections addresses of its own, and enter them as Reply URL and Identifier.", BASIC),
+        T::NameTaken(_) => ("tenant.name_taken", "Take the entity ID out of the settings, or choose one that is not below the address of our metadata.", HERE),
+        T::TooMany(..) => ("tenant.too_many", "Leave out what is not in use any more.", HERE),
         T::StaleTicket(_) => ("tenant.stale_ticket", "Do nothing: the next ticket takes its place.", HERE),
         T::OlderMetadata(..) => ("tenant.older_metadata", "Look whether something between you and the identity provider hands out old documents; if the publisher shortened its dates, put the connection in anew.", HERE),
         T::OtherSnapshot(_) => ("tenant.other_snapshot", "Do nothing if the settings were changed: the metadata is fetched anew.", HERE),

@@ -47,5 +47,5 @@ pub fn canonical(bytes: &[u8], apex: usize, prefixes: &[&str]) -> Result<String,
 /// # Errors
 /// When `id` is no ID.
 pub fn replay_key(issuer: &EntityId, id: &str) -> Result<ReplayKey, InvalidId> {
-    Ok(ReplayKey::new(issuer.clone(), id.parse()?))
+    Ok(ReplayKey::new(issuer.clone(), id.parse()?, None))
 }

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use entra_sso::entra::EntraApp;
 use entra_sso::fetch::Fetcher;
 use entra_sso::http::{HttpResponse, Outcome, Routes};
 use entra_sso::saml::{Comparison, MetadataTrust};
-use entra_sso::sp::{ClaimError, CookieKey, ReplayKey, Subject};
+use entra_sso::sp::{ClaimError, CookieKey, LogoutStyle, ReplayKey, Subject};
 use entra_sso::tenants::{Addresses, ConnectionState, Fetched, Settings, Tenants, Trust, UnsolicitedPolicy};
-use entra_sso::testing::{ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse};
+use entra_sso::testing::{ReceivedRequest, TENANT, TestIdp, TestKey, TestResponse, redirect_query};
 use entra_sso::{
     AuthnRequest, Certificate, Error, Fingerprint, IdentityProvider, Login, MemoryReplayCache, ReplayCache, ReturnTo,
     SystemRandom, TenantId, UnixTime,
@@ -224,6 +225,56 @@ fn metadata_of_a_disabled_connection_looks_like_that_of_none() {
     assert_eq!((unknown.0, disabled.0), ("tenant.unknown", "tenant.disabled"));
     let bare = |(_, response): (_, HttpResponse)| (response.status, response.headers, response.body);
     assert_eq!(bare(unknown), bare(disabled));
+    // How far a logout request comes tells nobody either.
+    let handle = format!("{{\"issuer\":\"{}\",\"name_id\":\"ada\"}}", TestIdp::new().entity_id());
+    let handle = serde_json::from_str(&handle).expect("a handle");
+    let slo = "https://app.example/saml/slo/mallory".parse().expect("a URL");
+    let whole = TestIdp::new().logout_request(&handle, &slo, NOW);
+    let queries = [
+        redirect_query("SAMLRequest", "<x/>", None),
+        redirect_query("SAMLRequest", "", Some(TestKey::Idp)),
+        "SAMLRequest=%%%".to_owned(),
+        whole.query(),
+        whole.key(None).query(),
+    ];
+    for query in queries {
+        let page = |path| refused(routes(&tenants).handle_at(&get(path, Some(&query)), NOW, &rng()));
+        let (unknown, disabled) = (page("/saml/slo/nobody"), page("/saml/slo/mallory"));
+        assert!(unknown.1.status == 403, "{query}: {}", unknown.0);
+        assert_eq!(bare(unknown), bare(disabled), "{query}");
+    }
+}
+
+#[test]
+fn no_connection_is_given_the_name_that_another_has_from_the_address_of_its_metadata() {
+    let tenants = two(|_| {});
+    let named = |name: &str| {
+        let mut settings = live("mallory", by_file(&TestIdp::of_tenant(MALLORY)));
+        settings.entity_id = Some(name.parse().expect("a name"));
+        code(tenants.put(settings, NOW))
+    };
+    for another in ["contoso", "who-is-yet-to-come", "mallory2", "mallory/"] {
+        assert_eq!(named(&format!("https://app.example/saml/metadata/{another}")), "tenant.name_taken", "{another}");
+    }
+    for own in ["https://app.example/saml/metadata/mallory", "https://app.example/saml/metadata", "api://mallory"] {
+        assert_eq!(named(own), "accepted", "{own}");
+    }
+}
+
+#[test]
+fn settings_hold_no_more_names_than_can_be_compared_at_each_login() {
+    let with = |audiences, domains, origins| {
+        let mut settings = live("mallory", by_file(&TestIdp::new()));
+        settings.audiences = (0..audiences).map(|number| format!("api://{number}")).collect();
+        settings.verified_domains = (0..domains).map(|n| format!("d{n}.example").parse().expect("a domain")).collect();
+        settings.return_origins =
+            (0..origins).map(|n| format!("https://d{n}.example").parse().expect("a URL")).collect();
+        code(nobody().put(settings, NOW))
+    };
+    assert_eq!(with(32, 5000, 32), "accepted");
+    for (audiences, domains, origins) in [(33, 0, 0), (0, 5001, 0), (0, 0, 33)] {
+        assert_eq!(with(audiences, domains, origins), "tenant.too_many", "{audiences} {domains} {origins}");
+    }
 }
 
 #[test]
@@ -472,6 +523,109 @@ fn the_longest_name_and_the_longest_path_fit_into_one_cookie() {
     assert_eq!(code(cookie), "accepted");
 }
 
+/// Mallory names contoso's identity provider and its certificate, which are public, and the address that both share.
+fn mirror() -> Settings {
+    shared("mallory", by_hand(vec![TestKey::Idp.certificate()], Vec::new()), |settings| {
+        settings.unsolicited = UnsolicitedPolicy::Accept;
+        settings.logout_style = Some(LogoutStyle::Saml);
+        settings.danger_allow_expired_certificates = true;
+    })
+}
+
+fn by_hand(certificates: Vec<Certificate>, fingerprints: Vec<Fingerprint>) -> Trust {
+    Trust::ByHand {
+        entity_id: TestIdp::new().entity_id().parse().expect("a name"),
+        sso_url: "https://idp.example/sso".parse().expect("a URL"),
+        slo_url: Some("https://evil.example/slo".parse().expect("a URL")),
+        certificates,
+        fingerprints,
+    }
+}
+
+fn shared(name: &str, trust: Trust, change: impl FnOnce(&mut Settings)) -> Settings {
+    let mut settings = live(name, trust);
+    settings.addresses = Addresses::Shared;
+    change(&mut settings);
+    settings
+}
+
+/// What contoso may be like while its people sign in and out at the identity provider, and when.
+fn contosos() -> Vec<(&'static str, Settings, UnixTime)> {
+    let pinned = TestKey::Idp.certificate().thumbprint_sha256().parse().expect("a fingerprint");
+    let ending = TestIdp::new().with_metadata_attributes("validUntil=\"2027-01-15T09:00:00Z\"");
+    let object = "1f3b7a50-0000-4000-8000-000000000002";
+    let app = EntraApp::new(TENANT.parse().expect("a GUID"), object.parse().expect("a GUID"));
+    let contoso = |trust, change: fn(&mut Settings)| shared("contoso", trust, change);
+    let by_file = |change| contoso(by_file(&TestIdp::new()), change);
+    vec![
+        ("as usual", by_file(|_| ()), NOW),
+        ("demanding encryption", by_file(|settings| settings.require_encryption = true), NOW),
+        ("demanding authentication", by_file(|settings| settings.max_authn_age = Some(1)), NOW),
+        ("disabled", by_file(|settings| settings.state = ConnectionState::Disabled), NOW),
+        ("with metadata that has ended", contoso(self::by_file(&ending), |_| ()), NOW.plus(2 * HOUR)),
+        ("with metadata that is yet to come", contoso(Trust::Entra(app), |_| ()), NOW),
+        ("with a fingerprint", contoso(by_hand(Vec::new(), vec![pinned]), |_| ()), NOW),
+    ]
+}
+
+#[test]
+fn an_unasked_answer_at_a_shared_address_is_for_no_mirror_of_whom_it_is_for() {
+    let (acs, name) = ("https://app.example/saml/acs", "https://app.example/saml/metadata");
+    for takes in [UnsolicitedPolicy::Refuse, UnsolicitedPolicy::Restart, UnsolicitedPolicy::Accept] {
+        for (case, contoso, now) in contosos() {
+            let tenants = nobody();
+            tenants.put(mirror(), NOW).expect("good settings");
+            // Without the certificate, by which a fingerprint is known again.
+            let tile = TestIdp::new().unsolicited(acs, name, now);
+            let xml = tile.xml();
+            let (_, rest) = xml.split_once("<KeyInfo").expect("a key");
+            let (info, _) = rest.split_once("</KeyInfo>").expect("its end");
+            let bare = tile.clone().replace_after_signing(&format!("<KeyInfo{info}</KeyInfo>"), "");
+            assert!(!bare.xml().contains("X509Certificate"));
+            let tile = bare.posted();
+            let unasked = |to: Option<&TenantId>| code(tenants.judge_unsolicited(to, &tile, now));
+            assert_eq!(unasked(None), "accepted", "{case}: there is one");
+            let mut contoso = contoso;
+            contoso.unsolicited = takes;
+            tenants.put(contoso.clone(), NOW).expect("good settings");
+            assert_eq!(unasked(None), "tenant.ambiguous", "{case}");
+            assert_eq!(unasked(Some(&id("mallory"))), "tenant.ambiguous", "{case}: whoever is said to be meant");
+            contoso.addresses = Addresses::Own;
+            tenants.put(contoso, NOW).expect("good settings");
+            assert_eq!(unasked(None), "accepted", "{case}: at an address of its own it is not meant");
+        }
+    }
+    // A certificate whose key is not in use any more.
+    let tenants = nobody();
+    let of = |key: TestKey| by_hand(vec![key.certificate()], Vec::new());
+    let mut expired = mirror();
+    expired.trust = of(TestKey::Expired);
+    tenants.put(expired, NOW).expect("good settings");
+    let tile = TestIdp::new().unsolicited(acs, name, NOW).key(TestKey::Expired).posted();
+    assert_eq!(code(tenants.judge_unsolicited(None, &tile, NOW)), "accepted");
+    let contoso = |trust| shared("contoso", trust, |_| ());
+    tenants.put(contoso(of(TestKey::Expired)), NOW).expect("good settings");
+    assert_eq!(code(tenants.judge_unsolicited(None, &tile, NOW)), "tenant.ambiguous");
+    tenants.put(contoso(of(TestKey::Other)), NOW).expect("good settings");
+    assert_eq!(code(tenants.judge_unsolicited(None, &tile, NOW)), "accepted", "another key is another customer");
+}
+
+#[test]
+fn a_logout_request_at_a_shared_address_is_for_no_mirror_of_whom_it_is_for() {
+    let slo = "https://app.example/saml/slo".parse().expect("a URL");
+    let ada = format!("{{\"issuer\":\"{}\",\"name_id\":\"ada@contoso.example\"}}", TestIdp::new().entity_id());
+    let ada = serde_json::from_str(&ada).expect("a handle");
+    for (case, contoso, now) in contosos() {
+        let tenants = nobody();
+        tenants.put(mirror(), NOW).expect("good settings");
+        let request = TestIdp::new().logout_request(&ada, &slo, now).message();
+        let verdict = || code(tenants.judge_logout_request(None, &request, now));
+        assert_eq!(verdict(), "accepted", "{case}: there is one");
+        tenants.put(contoso, NOW).expect("good settings");
+        assert_eq!(verdict(), "tenant.ambiguous", "{case}");
+    }
+}
+
 #[test]
 fn unasked_assertions_that_never_end_do_not_fill_the_cache_that_all_customers_share() {
     let cache = Arc::new(Watched::default());
@@ -492,6 +646,28 @@ fn unasked_assertions_that_never_end_do_not_fill_the_cache_that_all_customers_sh
     assert_eq!(ends(NOW.plus(24 * HOUR)), "accepted");
     let kept = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(kept.iter().all(|until| *until < NOW.plus(25 * HOUR)), "{kept:?}");
+}
+
+#[test]
+fn a_customer_with_any_number_of_logins_leaves_room_for_those_of_others() {
+    let tenants = tenants_with(Arc::new(MemoryReplayCache::with_capacity(40)));
+    let idp = TestIdp::of_tenant(MALLORY);
+    let mut settings = live("mallory", by_file(&idp));
+    settings.unsolicited = UnsolicitedPolicy::Accept;
+    tenants.put(settings, NOW).expect("good settings");
+    tenants.put(live("contoso", by_file(&TestIdp::new())), NOW).expect("good settings");
+    let base = "https://app.example/saml";
+    let one = |number: usize| {
+        let tile = idp.unsolicited(&format!("{base}/acs/mallory"), &format!("{base}/metadata/mallory"), NOW);
+        let posted = tile.id(&format!("_m{number}")).posted();
+        code(tenants.finish_unsolicited(Some(&id("mallory")), &posted, NOW))
+    };
+    let verdicts: Vec<_> = (0..60).map(one).collect();
+    assert_eq!(verdicts.iter().filter(|verdict| **verdict == "accepted").count(), 20);
+    assert!(verdicts.iter().skip(20).all(|verdict| *verdict == "saml.replay_cache_full"), "{verdicts:?}");
+    for _ in 0..10 {
+        assert_eq!(code(login(&tenants, "contoso", &TestIdp::new(), NOW, same)), "accepted");
+    }
 }
 
 #[test]

@@ -10,8 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use entra_sso::inside;
 use entra_sso::mapping::{Mapping, Rule, Rules, Source};
 use entra_sso::saml::LogoutMessage;
-use entra_sso::sp::{LogoutStyle, Service};
-use entra_sso::tenants::{Addresses, ConnectionState, Settings, Tenants, Trust, Unasked, UnsolicitedPolicy};
+use entra_sso::sp::{LogoutHandle, LogoutStyle, Service};
+use entra_sso::tenants::{
+    Addresses, ConnectionState, Fetched, Settings, Snapshot, Tenants, Trust, Unasked, UnsolicitedPolicy,
+};
 use entra_sso::testing::{ReceivedRequest, TestIdp, TestKey, TestLogout, TestResponse, TestSigning, sign_octets};
 use entra_sso::{
     Error, Login, MemoryReplayCache, PendingLogin, PostedResponse, ReturnTo, ServiceProvider, SystemRandom, UnixTime,
@@ -130,7 +132,7 @@ fn an_unasked_answer_that_is_too_old_for_one_customer_is_not_taken_by_another_wh
     }
     let (acs, name) = ("https://app.example/saml/acs", "https://app.example/saml/metadata");
     let old = TestIdp::new().unsolicited(acs, name, NOW).authn_instant(NOW.minus(Duration::from_secs(3600)));
-    assert_eq!(code(tenants.finish_unsolicited(None, &old.posted(), NOW)), "saml.authentication_too_old");
+    assert_eq!(code(tenants.finish_unsolicited(None, &old.posted(), NOW)), "tenant.ambiguous");
 }
 
 /// I1: without its `entity_id` a connection believes the first document that comes. A misspelt one must not be left out.
@@ -146,6 +148,29 @@ fn a_misspelt_word_in_a_reason_to_trust_is_refused() {
         let error = read(&pinned.replace("entity_id", misspelt)).err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains(misspelt)), "{misspelt}");
     }
+}
+
+/// I1, in what a program keeps: metadata that never ends and a session that no request ends come of one wrong letter.
+#[test]
+fn a_misspelt_word_in_what_was_kept_is_refused() {
+    let base = "https://app.example/saml".parse().expect("a URL");
+    let tenants = Tenants::at(&base, Arc::new(MemoryReplayCache::default()));
+    let trust = Trust::MetadataUrl { url: "https://idp.example/md".parse().expect("a URL"), entity_id: None };
+    tenants.put(Settings::new("contoso".parse().expect("an ID"), trust), NOW).expect("good settings");
+    let document = TestIdp::new().with_metadata_attributes("validUntil=\"2027-01-15T09:00:00Z\"").metadata();
+    let ticket = tenants.due(NOW).pop().expect("one to fetch");
+    tenants.install(ticket, Fetched::document(document), NOW).expect("metadata");
+    let kept = serde_json::to_string(&tenants.snapshot()).expect("text");
+    assert!(serde_json::from_str::<Snapshot>(&kept).is_ok());
+    let misspelt = kept.replace("valid_until", "validUntil");
+    let error = serde_json::from_str::<Snapshot>(&misspelt).expect_err("a wrong letter").to_string();
+    assert!(kept != misspelt && error.contains("validUntil"), "{error}");
+
+    let kept = serde_json::to_string(&login(|same| same).logout_handle()).expect("text");
+    assert!(serde_json::from_str::<LogoutHandle>(&kept).is_ok());
+    let misspelt = kept.replace("session_indexes", "session_index");
+    let error = serde_json::from_str::<LogoutHandle>(&misspelt).expect_err("a letter too few").to_string();
+    assert!(kept != misspelt && error.contains("session_index"), "{error}");
 }
 
 /// M8, for logouts: before the claim nothing is read of a message, in a log neither.
@@ -432,7 +457,13 @@ fn the_end_of_time_is_a_time_like_any_other() {
         let base = "https://app.example/saml".parse().expect("a URL");
         let tenants = Tenants::at(&base, Arc::new(MemoryReplayCache::default()));
         let trust = Trust::MetadataUrl { url: "https://idp.example/metadata".parse().expect("a URL"), entity_id: None };
-        tenants.put(Settings::new("contoso".parse().expect("an ID"), trust), now).expect("good settings");
-        assert_eq!(tenants.due(now).len(), 1, "each connection once, at {now}");
+        for name in ["contoso", "fabrikam", "tailspin"] {
+            tenants.put(Settings::new(name.parse().expect("an ID"), trust.clone()), now).expect("good settings");
+        }
+        for _ in 0..if now == UnixTime::default() { 1 } else { 2 } {
+            let mut due: Vec<_> = tenants.due(now).iter().map(|ticket| ticket.tenant().to_string()).collect();
+            due.sort();
+            assert_eq!(due, ["contoso", "fabrikam", "tailspin"], "each connection once, at {now}");
+        }
     }
 }

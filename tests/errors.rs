@@ -257,6 +257,8 @@ fn set_up() -> Vec<Told> {
         TenantError::NotReady => TenantError::NotReady(contoso());
         TenantError::DomainTaken => TenantError::DomainTaken(quoted("contoso.example"), contoso());
         TenantError::Ambiguous => TenantError::Ambiguous(vec![contoso(), "contoso-hr".parse().expect("an ID")]);
+        TenantError::NameTaken => TenantError::NameTaken(quoted("https://app.example/saml/metadata/contoso"));
+        TenantError::TooMany => TenantError::TooMany("audiences", 33, 32);
         TenantError::StaleTicket => TenantError::StaleTicket(contoso());
         TenantError::OlderMetadata => TenantError::OlderMetadata("validUntil", NOW, NOW.plus(minutes(60)));
         FetchError::Unreachable => FetchError::Unreachable(quoted("io: Connection refused"));

@@ -2,9 +2,12 @@
 //! threads, and other tests do not listen.
 #![expect(clippy::indexing_slicing, reason = "the number of events is compared before")]
 
+use std::sync::Arc;
+
 use entra_sso::saml::NameId;
+use entra_sso::tenants::{Addresses, Settings, Tenants, Trust, UnsolicitedPolicy};
 use entra_sso::testing::{ADA, TestIdp, TestLogout, TestResponse};
-use entra_sso::{ReturnTo, ServiceProvider, SystemRandom, UnixTime};
+use entra_sso::{MemoryReplayCache, ReturnTo, ServiceProvider, SystemRandom, UnixTime};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
@@ -28,6 +31,21 @@ fn logout_code(change: impl FnOnce(TestLogout) -> TestLogout) -> &'static str {
     let handle = serde_json::from_str(&handle).expect("a handle");
     let request = change(idp.logout_request(&handle, sp.single_logout_service(), NOW)).message();
     sp.judge_logout_request(&request, NOW).map_or_else(|error| error.code(), |_| "accepted")
+}
+
+/// Has the identity provider of two connections send somebody to the address that both share, and returns the code.
+fn code_for_two() -> &'static str {
+    let base = "https://app.example/saml".parse().expect("a URL");
+    let tenants = Tenants::at(&base, Arc::new(MemoryReplayCache::default()));
+    for name in ["contoso", "mallory"] {
+        let trust = Trust::MetadataXml { xml: TestIdp::new().metadata(), entity_id: None };
+        let mut settings = Settings::new(name.parse().expect("a name"), trust);
+        (settings.addresses, settings.unsolicited) = (Addresses::Shared, UnsolicitedPolicy::Accept);
+        tenants.put(settings, NOW).expect("good settings");
+    }
+    let (acs, name) = ("https://app.example/saml/acs", "https://app.example/saml/metadata");
+    let tile = TestIdp::new().unsolicited(acs, name, NOW).posted();
+    tenants.judge_unsolicited(None, &tile, NOW).map_or_else(|error| error.code(), |_| "accepted")
 }
 
 /// Collects what is said of each verdict.
@@ -66,12 +84,14 @@ fn each_verdict_is_an_event_and_names_nobody() {
         assert_eq!(code(|answer| answer.audience(Some("urn:x"))), "saml.audience_mismatch");
         assert_eq!(logout_code(|request| request.name_id(NameId::new("ada@contoso.example", None))), "accepted");
         assert_eq!(logout_code(|request| request.key(None)), "saml.signature_missing");
+        assert_eq!(code_for_two(), "tenant.ambiguous");
     });
     let said = listener.0.lock().expect("a list");
-    assert_eq!(said.len(), 4, "{said:?}");
+    assert_eq!(said.len(), 5, "{said:?}");
     assert!(said[0].starts_with("INFO") && said[0].contains("answer accepted") && said[0].contains("assertion=_"));
     assert!(said[1].starts_with("WARN") && said[1].contains("code=\"saml.audience_mismatch\""), "{said:?}");
     assert!(said[2].starts_with("INFO") && said[2].contains("logout accepted") && said[2].contains("request=_l"));
     assert!(said[3].starts_with("WARN") && said[3].contains("code=\"saml.signature_missing\""), "{said:?}");
+    assert!(said[4].starts_with("WARN") && said[4].contains("code=\"tenant.ambiguous\""), "{said:?}");
     assert!(said.iter().all(|line| !line.contains("ada@") && !line.contains("Lovelace") && !line.contains(ADA)));
 }

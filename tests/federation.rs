@@ -572,6 +572,8 @@ fn at_a_shared_address_each_candidate_judges_by_its_own_keys() {
     let answer = unsolicited(acs, name).id("twice").posted();
     assert_eq!(code(tenants.finish_unsolicited(None, &answer, NOW)), "tenant.ambiguous");
     tenants.set_state(&id("contoso-test"), ConnectionState::Disabled).expect("a connection");
+    assert_eq!(code(tenants.finish_unsolicited(None, &answer, NOW)), "tenant.ambiguous", "one to come back");
+    tenants.remove(&id("contoso-test")).expect("a connection");
     assert_eq!(code(tenants.finish_unsolicited(None, &answer, NOW)), "accepted");
     // So many that somebody could have us verify signatures all day.
     for number in 0..9 {

@@ -56,6 +56,12 @@ impl TrustedKeys {
         &self.fingerprints
     }
 
+    /// Whether these keys may be those of who holds the key of `signer`. Of a pinned certificate nothing is known but its
+    /// fingerprint, and anybody can make another certificate for the same key: nothing speaks against it.
+    pub(crate) fn may_hold(&self, signer: &Certificate) -> bool {
+        !self.fingerprints.is_empty() || self.certificates.iter().any(|known| known.key() == signer.key())
+    }
+
     /// The enclosed certificate whose fingerprint was pinned, if any was.
     fn enclosed(&self, key_info: Option<Element<'_>>) -> Option<Certificate> {
         let key_info = key_info.filter(|_| !self.fingerprints.is_empty())?;

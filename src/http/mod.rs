@@ -249,7 +249,13 @@ impl Routes {
             }
             Some(Route::Slo(tenant)) => {
                 let outcome = self.slo(request, tenant, now, rng);
-                return outcome.unwrap_or_else(|error| refused(error, NOT_SIGNED_OUT, ""));
+                return match outcome.unwrap_or_else(|error| refused(error, NOT_SIGNED_OUT, "")) {
+                    // How far a message comes must not tell who is a customer.
+                    Outcome::Refused(error, response) if tenant.is_some() && matches!(response.status, 400 | 500) => {
+                        Outcome::Refused(error, HttpResponse { status: 403, ..response })
+                    }
+                    outcome => outcome,
+                };
             }
             None => return Outcome::NotOurs,
         };

@@ -54,7 +54,7 @@ pub struct IdentityProvider {
 
 /// What metadata says of its own age (SAML Metadata 2.3.1, 2.3.2; publication information, MDRPI 2.2).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(default))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Lifetime {
     /// From when on it must not be used any more: the earliest `validUntil` around the entity.

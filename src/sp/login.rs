@@ -115,7 +115,7 @@ impl std::fmt::Debug for UnclaimedLogin {
 impl UnclaimedLogin {
     pub(super) fn new(issuer: EntityId, judged: Judged, answered: Answered) -> Self {
         let Judged { assertion, certificate, expires } = judged;
-        let key = ReplayKey::new(issuer.clone(), assertion.id().clone());
+        let key = ReplayKey::new(issuer.clone(), assertion.id().clone(), answered.tenant.clone());
         Self { key, expires, login: Login { assertion, certificate, issuer, answered } }
     }
 
@@ -124,6 +124,13 @@ impl UnclaimedLogin {
         pub fn replay_key(&self) -> &ReplayKey { &self.key }
         /// Until when to keep it.
         pub fn expires(&self) -> UnixTime { self.expires }
+        /// Whose key signed it.
+        pub(crate) fn certificate(&self) -> &Certificate { &self.login.certificate }
+    }
+
+    /// Where it would lead, when it is thrown away.
+    pub(crate) fn into_return_to(self) -> ReturnTo {
+        self.login.answered.return_to
     }
 
     /// Turns the outcome of recording into a login.

@@ -7,7 +7,7 @@ use super::replay::{ClaimError, ReplayCache, ReplayKey};
 use super::state::{self, CookieKey, SetCookie, State, spent};
 use super::web_sso::{MARGIN, must_answer, must_be_issuer, must_hold};
 use super::{Login, ServiceProvider, Subject, settled};
-use crate::crypto::SecureRandom;
+use crate::crypto::{Certificate, SecureRandom};
 use crate::dsig::Policy;
 use crate::encoding::Quoted;
 use crate::entra::Cloud;
@@ -43,7 +43,7 @@ impl LogoutStyle {
 /// who signed the person in. Keep it in your session store (feature `serde`), never in a cookie that is not sealed.
 /// `Debug` prints no name.
 #[derive(Clone, Eq, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(deny_unknown_fields))]
 pub struct LogoutHandle {
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     tenant: Option<TenantId>,
@@ -248,6 +248,7 @@ impl LogoutRequest {
 pub struct UnclaimedLogoutRequest {
     key: ReplayKey,
     expires: UnixTime,
+    certificate: Certificate,
     request: LogoutRequest,
 }
 
@@ -265,6 +266,8 @@ impl UnclaimedLogoutRequest {
         pub fn replay_key(&self) -> &ReplayKey { &self.key }
         /// Until when to keep it.
         pub fn expires(&self) -> UnixTime { self.expires }
+        /// Whose key signed it.
+        pub(crate) fn certificate(&self) -> &Certificate { &self.certificate }
     }
 
     /// Turns the outcome of recording into the request.
@@ -347,7 +350,7 @@ impl ServiceProvider {
         &self, pending: PendingLogout, message: &LogoutMessage, now: UnixTime,
     ) -> Result<SignedOut, Error> {
         let verdict = self.judge_logout_response(&pending, message, now);
-        report(verdict.as_ref().map(|_| &pending.request_id));
+        report_logout(verdict.as_ref().map(|_| &pending.request_id));
         let PendingLogout { return_to, relay_state, .. } = pending;
         Ok(SignedOut { extent: verdict?, return_to, relay_state })
     }
@@ -389,11 +392,14 @@ impl ServiceProvider {
         &self, message: &LogoutMessage, now: UnixTime,
     ) -> Result<UnclaimedLogoutRequest, Error> {
         let verdict = self.judge_request(message, now);
-        report(verdict.as_ref().map(|unclaimed| unclaimed.request.id()));
+        report_logout(verdict.as_ref().map(|unclaimed| unclaimed.request.id()));
         verdict
     }
 
-    fn judge_request(&self, message: &LogoutMessage, now: UnixTime) -> Result<UnclaimedLogoutRequest, Error> {
+    /// As `judge_logout_request`, and reports nothing.
+    pub(crate) fn judge_request(
+        &self, message: &LogoutMessage, now: UnixTime,
+    ) -> Result<UnclaimedLogoutRequest, Error> {
         must_be(Kind::Request, message)?;
         let signed = message.signed(self.idp.keys(), &self.policy(now))?;
         let received = ReceivedLogoutRequest::from_signed(&signed, &self.service.decryption())?;
@@ -404,8 +410,9 @@ impl ServiceProvider {
         must_hold("logout request", self, validity, now)?;
         let issuer = self.idp.entity_id().clone();
         Ok(UnclaimedLogoutRequest {
-            key: ReplayKey::new(issuer.clone(), received.head.id.clone()),
+            key: ReplayKey::new(issuer.clone(), received.head.id.clone(), self.tenant.clone()),
             expires: end.plus(self.clock_skew).plus(MARGIN),
+            certificate: signed.certificate().clone(),
             request: LogoutRequest {
                 message: received,
                 issuer,
@@ -479,7 +486,7 @@ pub(crate) fn claimed(message: &LogoutMessage) -> Result<ClaimedLogout, Error> {
 
 /// An event at each verdict, with the code of an error or the ID of our request or theirs; no names.
 #[cfg(feature = "tracing")]
-fn report(verdict: Result<&MessageId, &Error>) {
+pub(crate) fn report_logout(verdict: Result<&MessageId, &Error>) {
     match verdict {
         Ok(id) => tracing::info!(request = %id, "logout accepted"),
         Err(error) => tracing::warn!(code = error.code(), %error, "logout refused"),
@@ -487,4 +494,4 @@ fn report(verdict: Result<&MessageId, &Error>) {
 }
 
 #[cfg(not(feature = "tracing"))]
-const fn report(_: Result<&MessageId, &Error>) {}
+pub(crate) const fn report_logout(_: Result<&MessageId, &Error>) {}

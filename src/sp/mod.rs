@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use login::{Login, PendingLogin, StartedLogin, Subject, UnclaimedLogin};
-pub(crate) use logout::claimed;
 pub use logout::{
     LogoutHandle, LogoutReply, LogoutRequest, LogoutStyle, PendingLogout, SignedOut, StartedLogout,
     UnclaimedLogoutRequest,
 };
+pub(crate) use logout::{claimed, report_logout};
 pub use replay::{ClaimError, MemoryReplayCache, ReplayCache, ReplayKey};
 pub use service::Service;
 pub use state::{CookieKey, SetCookie};
@@ -36,7 +36,7 @@ use crate::saml::{
 use crate::time::UnixTime;
 use login::Answered;
 use service::Signing;
-use web_sso::{Asked, Judged, judge};
+use web_sso::{Asked, judge};
 
 /// Entra's tokens begin five minutes early, others' at the very second; three minutes bridge clocks that are kept by
 /// NTP and leave nothing to collect.
@@ -236,8 +236,8 @@ impl ServiceProvider {
 
     /// Has the person of an earlier login authenticate anew, before something that cannot be undone: the answer must be
     /// about the same person ([`Login::subject`], which you kept in your session), who authenticates after this instant
-    /// less what the clocks may differ by. So whoever has the browser of somebody who signed in within the last three
-    /// minutes can take `ForceAuthn` out of the request, and nobody is asked again. The login that comes of it says
+    /// less what the clocks may differ by. So whoever has the browser of somebody who signed in within that time (three
+    /// minutes, unless said otherwise) can take `ForceAuthn` out of the request, and nobody is asked again. The login that comes of it says
     /// [`is_reauthentication`](Login::is_reauthentication). For identity providers that give a person the same `NameID` at
     /// each login, as Entra does unless *transient* was chosen. When the answer comes, see that the session still is that
     /// person's: compare its `subject` with the login's once more.
@@ -308,7 +308,6 @@ impl ServiceProvider {
         &self, pending: PendingLogin, posted: &PostedResponse, now: UnixTime,
     ) -> Result<UnclaimedLogin, Error> {
         let verdict = self.pending_is_good(&pending, now).and_then(|asked| judge(self, posted.xml(), Some(asked), now));
-        report(&verdict);
         let answered = Answered {
             request_id: Some(pending.request_id),
             relay_state: Some(pending.relay_state),
@@ -316,7 +315,9 @@ impl ServiceProvider {
             reauthenticates: pending.reauthenticates,
             tenant: self.tenant.clone(),
         };
-        Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), verdict?, answered))
+        let verdict = verdict.map(|judged| UnclaimedLogin::new(self.idp.entity_id().clone(), judged, answered));
+        report_answer(verdict.as_ref());
+        verdict
     }
 
     /// What was asked, if it was asked under these settings and not too long ago.
@@ -353,11 +354,11 @@ impl ServiceProvider {
     /// As [`judge_unsolicited`](Self::judge_unsolicited).
     pub fn restart_unsolicited(&self, posted: &PostedResponse, now: UnixTime) -> Result<ReturnTo, Error> {
         let verdict = match &self.unsolicited {
-            Unsolicited::Restart => judge(self, posted.xml(), None, now),
+            Unsolicited::Restart => self.judge_unasked(posted, now),
             Unsolicited::Refuse | Unsolicited::Accept { .. } => Err(Rejection::Unsolicited.into()),
         };
-        report(&verdict);
-        verdict.map(|_| self.wanted(posted))
+        report_answer(verdict.as_ref());
+        verdict.map(UnclaimedLogin::into_return_to)
     }
 
     /// As [`finish_unsolicited`](Self::finish_unsolicited), up to the replay cache.
@@ -367,17 +368,18 @@ impl ServiceProvider {
     pub fn judge_unsolicited(&self, posted: &PostedResponse, now: UnixTime) -> Result<UnclaimedLogin, Error> {
         let verdict = match &self.unsolicited {
             Unsolicited::Refuse | Unsolicited::Restart => Err(Rejection::Unsolicited.into()),
-            Unsolicited::Accept { .. } => judge(self, posted.xml(), None, now),
+            Unsolicited::Accept { .. } => self.judge_unasked(posted, now),
         };
-        report(&verdict);
-        let (return_to, tenant) = (self.wanted(posted), self.tenant.clone());
-        let answered = Answered { request_id: None, relay_state: None, return_to, reauthenticates: false, tenant };
-        Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), verdict?, answered))
+        report_answer(verdict.as_ref());
+        verdict
     }
 
-    /// Judges an answer that nobody asked for as if such were taken here. Nobody is signed in by this.
-    pub(crate) fn must_be_good_unasked(&self, posted: &PostedResponse, now: UnixTime) -> Result<(), Error> {
-        judge(self, posted.xml(), None, now).map(|_| ())
+    /// Judges an answer that nobody asked for as if such were taken here, and reports nothing.
+    pub(crate) fn judge_unasked(&self, posted: &PostedResponse, now: UnixTime) -> Result<UnclaimedLogin, Error> {
+        let judged = judge(self, posted.xml(), None, now)?;
+        let (return_to, tenant) = (self.wanted(posted), self.tenant.clone());
+        let answered = Answered { request_id: None, relay_state: None, return_to, reauthenticates: false, tenant };
+        Ok(UnclaimedLogin::new(self.idp.entity_id().clone(), judged, answered))
     }
 
     /// Where an answer that nobody asked for wants to lead: its relay state, if we go there.
@@ -479,12 +481,12 @@ fn audiences(entity_id: &EntityId) -> Vec<String> {
 
 /// An event at each verdict, with the code of an error or the ID of the assertion; no names.
 #[cfg(feature = "tracing")]
-fn report(verdict: &Result<Judged, Error>) {
+pub(crate) fn report_answer(verdict: Result<&UnclaimedLogin, &Error>) {
     match verdict {
-        Ok(judged) => tracing::info!(assertion = %judged.assertion.id(), "answer accepted"),
+        Ok(unclaimed) => tracing::info!(assertion = %unclaimed.replay_key().parts().1, "answer accepted"),
         Err(error) => tracing::warn!(code = error.code(), %error, "answer refused"),
     }
 }
 
 #[cfg(not(feature = "tracing"))]
-const fn report(_: &Result<Judged, Error>) {}
+pub(crate) const fn report_answer(_: Result<&UnclaimedLogin, &Error>) {}

@@ -1,9 +1,11 @@
 //! Which assertions have been used.
 
-use std::collections::{BTreeMap, HashSet};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
-use crate::ids::{EntityId, MessageId};
+use crate::ids::{EntityId, MessageId, TenantId};
 use crate::time::UnixTime;
 
 /// Remembers assertions until they expire.
@@ -11,6 +13,9 @@ use crate::time::UnixTime;
 /// SAML Profiles 4.1.4.5: a service provider must make sure that a bearer assertion is not replayed. An `Err` for an
 /// assertion that was not used merely asks the person to sign in again; an `Ok` for one that was used lets a thief in.
 /// When in doubt, `Err`.
+///
+/// With [`Tenants`](crate::tenants::Tenants) one store is for all customers, each of which can have its identity provider
+/// sign as many people in as it likes: give each a share ([`ReplayKey::tenant`]), or limit how often each may.
 ///
 /// For a store behind `await`, do the same between
 /// [`judge_login`](crate::ServiceProvider::judge_login) and
@@ -29,22 +34,57 @@ impl<T: ReplayCache + ?Sized> ReplayCache for Arc<T> {
     }
 }
 
-/// Names one assertion: who made it, and its ID.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// Names one assertion: who made it, and its ID. It is the same for all customers: an assertion is used once, wherever it
+/// is taken.
+#[derive(Clone, Debug)]
 pub struct ReplayKey {
     issuer: EntityId,
     id: MessageId,
+    tenant: Option<TenantId>,
 }
 
 impl ReplayKey {
-    pub(crate) fn new(issuer: EntityId, id: MessageId) -> Self {
-        Self { issuer, id }
+    pub(crate) fn new(issuer: EntityId, id: MessageId, tenant: Option<TenantId>) -> Self {
+        Self { issuer, id, tenant }
+    }
+
+    /// Which of your customers it is claimed for, if you have several: no part of the name. A store with little room gives
+    /// each a share, or one customer's identity provider can fill it for all.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.tenant.as_ref()
     }
 
     /// For a database: issuer and ID, together unique.
     #[must_use]
     pub fn parts(&self) -> (&EntityId, &MessageId) {
         (&self.issuer, &self.id)
+    }
+}
+
+impl PartialEq for ReplayKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for ReplayKey {}
+
+impl PartialOrd for ReplayKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ReplayKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl Hash for ReplayKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
     }
 }
 
@@ -65,7 +105,9 @@ pub enum ClaimError {
 }
 
 /// For one process. Bounded: when it is full of entries that are still valid it refuses new ones
-/// ([`ClaimError::Full`]), because a forgotten entry is a replay that succeeds.
+/// ([`ClaimError::Full`]), because a forgotten entry is a replay that succeeds. One of several customers may hold as much as
+/// is free, so half of it if nobody else has anything: whoever signs in without end is refused while there is room for
+/// all others.
 #[derive(Debug)]
 pub struct MemoryReplayCache {
     capacity: usize,
@@ -77,8 +119,20 @@ struct Entries {
     known: HashSet<Arc<ReplayKey>>,
     /// The same keys by the time of their end, so that forgetting costs only what is forgotten.
     by_end: BTreeMap<UnixTime, Vec<Arc<ReplayKey>>>,
+    /// How many of them are a customer's.
+    held: HashMap<TenantId, usize>,
     /// The latest time that was seen. What ended before it has been forgotten, and stays so if the clock is set back.
     latest: UnixTime,
+}
+
+impl Entries {
+    fn let_go(&mut self, tenant: Option<&TenantId>) {
+        let Some(tenant) = tenant else { return };
+        match self.held.get_mut(tenant) {
+            Some(held) if *held > 1 => *held -= 1,
+            _ => drop(self.held.remove(tenant)),
+        }
+    }
 }
 
 /// Entra's assertions live for 65 minutes: room for 25 logins a second, in about 30 MB.
@@ -110,13 +164,19 @@ impl ReplayCache for MemoryReplayCache {
         while let Some(oldest) = entries.by_end.first_entry().filter(|entry| *entry.key() < latest) {
             for gone in oldest.remove() {
                 entries.known.remove(&gone);
+                entries.let_go(gone.tenant());
             }
         }
         if entries.known.contains(key) {
             return Err(ClaimError::Replayed);
         }
-        if entries.known.len() >= self.capacity {
+        let free = self.capacity.saturating_sub(entries.known.len());
+        let held = key.tenant().and_then(|tenant| entries.held.get(tenant)).copied().unwrap_or_default();
+        if free <= held {
             return Err(ClaimError::Full);
+        }
+        if let Some(tenant) = key.tenant() {
+            entries.held.insert(tenant.clone(), held + 1);
         }
         let key = Arc::new(key.clone());
         entries.known.insert(Arc::clone(&key));

@@ -28,14 +28,14 @@ use crate::crypto::{Certificate, SecureRandom};
 use crate::directory::{KeyError, PersonKey};
 use crate::encoding::Quoted;
 use crate::entra::UserKey;
-use crate::error::{Error, ErrorKind, Mismatch, Rejection, TenantError};
+use crate::error::{Error, Mismatch, Rejection, TenantError};
 use crate::ids::{EmailDomain, EndpointUrl, EntityId, ReturnTo, TenantId};
 use crate::mapping::Mapping;
 use crate::saml::{AuthnRequest, IdentityProvider, LogoutMessage, MetadataError, PostedResponse, claimed_issuer};
 use crate::sp::{
     Login, LogoutHandle, LogoutReply, LogoutRequest, PendingLogin, PendingLogout, ReplayCache, Service,
     ServiceProvider, SignedOut, StartedLogin, StartedLogout, Subject, UnclaimedLogin, UnclaimedLogoutRequest,
-    Unsolicited, claimed,
+    Unsolicited, claimed, report_answer, report_logout,
 };
 use crate::time::UnixTime;
 use refresh::{Installed, Schedule};
@@ -78,6 +78,8 @@ pub struct Connection {
     mapping: Arc<Mapping>,
     installed: Option<Arc<Installed>>,
     provider: Option<ServiceProvider>,
+    /// The name of the identity provider, as far as it is known.
+    issuer: Option<EntityId>,
 }
 
 impl Connection {
@@ -165,6 +167,15 @@ impl Connection {
         self.settings.unsolicited != UnsolicitedPolicy::Refuse && self.settings.state != ConnectionState::Disabled
     }
 
+    fn shares_addresses(&self) -> bool {
+        self.settings.addresses == Addresses::Shared
+    }
+
+    /// Whether it may trust the key of `signer`: nothing is known of that before its metadata is there.
+    fn may_hold(&self, signer: &Certificate) -> bool {
+        self.identity_provider().is_none_or(|idp| idp.keys().may_hold(signer))
+    }
+
     /// The connection by these settings, with what was fetched for it.
     fn of(
         tenants: &Tenants, settings: Settings, installed: Option<Arc<Installed>>, fixed: Option<IdentityProvider>,
@@ -177,9 +188,11 @@ impl Connection {
         let idp = fixed.or_else(|| installed.as_ref().map(|installed| installed.idp.clone()));
         let provider = idp.map(|idp| tenants.provider(&settings, &entity_id, &acs, idp));
         let provider = provider.map(|provider| provider.with_single_logout_service(slo.clone()));
+        let named = || settings.trust.source().and_then(|(_, named)| named);
+        let issuer = provider.as_ref().map(|sp| sp.identity_provider().entity_id().clone()).or_else(named);
         let mapping = settings.mapping.clone().map_or_else(|| Arc::clone(&tenants.mapping), Arc::new);
         let (settings, service) = (Arc::new(settings), Arc::clone(&tenants.service));
-        Self { settings, entity_id, acs, slo, service, mapping, installed, provider }
+        Self { settings, entity_id, acs, slo, service, mapping, installed, provider, issuer }
     }
 }
 
@@ -233,7 +246,8 @@ impl Tenants {
     /// same address and speaks of the same identity provider.
     ///
     /// # Errors
-    /// When the metadata in the settings cannot be used, or a domain is another connection's; whatever was there stays.
+    /// When the metadata in the settings cannot be used, when a domain or the entity ID is another connection's, or when
+    /// there is more of something than anybody needs; whatever was there stays.
     pub fn put(&self, settings: Settings, now: UnixTime) -> Result<Arc<Connection>, Error> {
         let fixed = settings.trust.fixed(now)?;
         self.put_with(settings, fixed, now)
@@ -254,6 +268,8 @@ impl Tenants {
     fn put_with(
         &self, settings: Settings, fixed: Option<IdentityProvider>, now: UnixTime,
     ) -> Result<Arc<Connection>, Error> {
+        settings.must_be_bounded()?;
+        self.must_not_be_named_as_another(&settings)?;
         let _editing = self.edit();
         let taken = settings.verified_domains.iter().find_map(|domain| {
             let owner = self.by_domain.get(domain).filter(|owner| *owner != settings.id)?;
@@ -273,6 +289,17 @@ impl Tenants {
             self.schedule().remove(&settings.id);
         }
         Ok(self.swap(old.as_deref(), Connection::of(self, settings, installed, fixed)))
+    }
+
+    /// Our requests for a connection go, signed by our key, to where its settings say: not in the name that is another's.
+    fn must_not_be_named_as_another(&self, settings: &Settings) -> Result<(), TenantError> {
+        let Some(chosen) = settings.entity_id.as_ref() else { return Ok(()) };
+        let names = self.base.child("metadata");
+        let of = chosen.as_ref().strip_prefix(names.as_ref()).and_then(|rest| rest.strip_prefix('/'));
+        match of.is_none_or(|of| of == settings.id.as_ref()) {
+            true => Ok(()),
+            false => Err(TenantError::NameTaken(Quoted::new(chosen.as_ref()))),
+        }
     }
 
     /// Changes who may use a connection, and nothing else. Whoever is in the middle of a login is judged by the new state.
@@ -315,12 +342,18 @@ impl Tenants {
         is_its.then_some(found)
     }
 
-    /// All connections that trust an identity provider of this name. Which of them a message is for, its name does not say.
+    /// All connections that trust an identity provider of this name, also those whose metadata is yet to come, where their
+    /// settings give the name. Which of them a message is for, its name does not say.
     #[must_use]
     pub fn by_issuer(&self, issuer: &EntityId) -> Vec<Arc<Connection>> {
-        let ids = self.by_issuer.get(issuer);
-        let all = ids.iter().flat_map(|ids| ids.iter()).filter_map(|id| self.get(id));
-        all.filter(|found| found.identity_provider().is_some_and(|idp| idp.entity_id() == issuer)).collect()
+        self.trusting(issuer).collect()
+    }
+
+    fn trusting(&self, issuer: &EntityId) -> impl Iterator<Item = Arc<Connection>> {
+        let ids: Arc<[TenantId]> = self.by_issuer.get(issuer).unwrap_or_default();
+        let number = ids.len();
+        let all = (0..number).filter_map(move |at| self.get(ids.get(at)?));
+        all.filter(move |found| found.issuer.as_ref() == Some(issuer))
     }
 
     /// All connections, in no particular order.
@@ -366,7 +399,8 @@ impl Tenants {
         self.claim(self.judge_login(pending, posted, now)?, now)
     }
 
-    /// As [`finish_login`](Self::finish_login), up to the replay cache: for a store behind `await`.
+    /// As [`finish_login`](Self::finish_login), up to the replay cache: for a store behind `await`. If that takes long, look
+    /// at the [`state`](Connection::state) once more when it has answered.
     ///
     /// # Errors
     /// As `finish_login`, except for a replay.
@@ -378,8 +412,9 @@ impl Tenants {
     }
 
     /// Judges an answer that nobody asked for, and claims it. It came to the address of `addressed`, or to the one that is
-    /// shared: then each connection that has this address, trusts an identity provider of the issuer's name and is enabled
-    /// judges it by its own keys. One that takes no such answers can only keep another from taking what is good for both.
+    /// shared: then each connection that has this address, trusts an identity provider of the issuer's name and takes such
+    /// answers judges it by its own keys. What one accepts is for nobody if another that has this address, in whatever
+    /// state, may have the key that signed it.
     ///
     /// `addressed` is the connection whose own address was posted to, never one that a message or a parameter names: what
     /// is good for the shared address is good for each connection that has it.
@@ -402,69 +437,82 @@ impl Tenants {
     pub fn judge_unsolicited(
         &self, addressed: Option<&TenantId>, posted: &PostedResponse, now: UnixTime,
     ) -> Result<Unasked<UnclaimedLogin>, Error> {
-        let candidates = match addressed {
-            Some(id) => return self.only_one(&[self.known(id)?], now, |connection| unasked(connection, posted, now)),
-            None => self.sharing(posted)?,
-        };
-        // Who takes none may be meant all the same, and then it is for nobody else: anybody can enter the name and the
-        // certificate of somebody else's identity provider.
-        let judge = |connection: &Connection| match connection.allows_unsolicited() {
-            true => unasked(connection, posted, now).map(Some),
-            false => connection.provider(now)?.must_be_good_unasked(posted, now).map(|()| None),
-        };
-        Ok(self.only_one(&candidates, now, judge)?.ok_or(Rejection::Unsolicited)?)
+        let verdict = self.judge_unasked(addressed, posted, now);
+        report_answer(verdict.as_ref().map(|(_, unclaimed)| unclaimed));
+        let (connection, unclaimed) = verdict?;
+        Ok(match connection.settings.unsolicited {
+            UnsolicitedPolicy::Restart => Unasked::Restart(connection.id().clone(), unclaimed.into_return_to()),
+            UnsolicitedPolicy::Accept | UnsolicitedPolicy::Refuse => Unasked::Accepted(unclaimed),
+        })
     }
 
-    /// The verdict of the only candidate that accepts.
+    fn judge_unasked(
+        &self, addressed: Option<&TenantId>, posted: &PostedResponse, now: UnixTime,
+    ) -> Result<(Arc<Connection>, UnclaimedLogin), Error> {
+        let candidates = match addressed {
+            Some(id) => vec![self.known(id)?],
+            None => self.candidates(claimed_issuer(posted.xml())?, Connection::allows_unsolicited)?,
+        };
+        let judge = |connection: &Connection| {
+            let provider = connection.provider(now)?;
+            match connection.allows_unsolicited() {
+                true => provider.judge_unasked(posted, now),
+                false => Err(Rejection::Unsolicited.into()),
+            }
+        };
+        self.only_one(candidates, now, judge, UnclaimedLogin::certificate)
+    }
+
+    /// The verdict of the only candidate that accepts what `signer` signed, if it can be meant for no other connection.
     fn only_one<T>(
-        &self, candidates: &[Arc<Connection>], now: UnixTime, judge: impl Fn(&Connection) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+        &self, candidates: Vec<Arc<Connection>>, now: UnixTime, judge: impl Fn(&Connection) -> Result<T, Error>,
+        signer: impl Fn(&T) -> &Certificate,
+    ) -> Result<(Arc<Connection>, T), Error> {
+        let mut refused = Vec::new();
         for connection in candidates {
-            match self.noticing(connection.id(), now, judge(connection)) {
-                Ok(verdict) => accepted.push((connection.id().clone(), verdict)),
-                // Looked at when all else is good: it is for this one, and so for nobody who asks for less. What comes after
-                // it, how long an answer lives, is the same for every connection.
-                Err(error) if matches!(error.kind(), ErrorKind::Rejected(Rejection::AuthenticationTooOld(..))) => {
-                    return Err(error);
+            match self.noticing(connection.id(), now, judge(&connection)) {
+                Ok(verdict) => {
+                    self.must_be_for_no_other(&connection, signer(&verdict))?;
+                    return Ok((connection, verdict));
                 }
                 Err(error) => refused.push(error),
             }
         }
-        match (accepted.pop(), accepted.is_empty()) {
-            (Some((_, only)), true) => Ok(only),
-            (Some((last, _)), false) => {
-                let ids = accepted.into_iter().map(|(id, _)| id).chain([last]).collect();
-                Err(TenantError::Ambiguous(ids).into())
-            }
-            // The keys tell connections apart, so that one who knew the key says more than the others.
-            (None, _) => {
-                let told = refused.iter().position(|error| !error.suggests_metadata_refresh()).unwrap_or_default();
-                Err(refused.into_iter().nth(told).unwrap_or_else(|| Rejection::Unsolicited.into()))
-            }
+        // The keys tell connections apart, so that one who knew the key says more than the others.
+        let told = refused.iter().position(|error| !error.suggests_metadata_refresh()).unwrap_or_default();
+        Err(refused.into_iter().nth(told).unwrap_or_else(|| Rejection::Unsolicited.into()))
+    }
+
+    /// Anybody can enter the name and the certificate of somebody else's identity provider, and ask for less than the one
+    /// whose it is. So what came to an address that connections share is for nobody, if another of them may have the key
+    /// that signed it: whatever that one would say of it, whether it is enabled, and also before its metadata is there and
+    /// after it has expired.
+    fn must_be_for_no_other(&self, found: &Connection, signer: &Certificate) -> Result<(), TenantError> {
+        let Some(issuer) = found.issuer.as_ref().filter(|_| found.shares_addresses()) else { return Ok(()) };
+        let others = self.sharing(issuer).filter(|other| other.id() != found.id() && other.may_hold(signer));
+        let others: Vec<_> = others.take(MAX_CANDIDATES).map(|other| other.id().clone()).collect();
+        match others.is_empty() {
+            true => Ok(()),
+            false => Err(TenantError::Ambiguous(std::iter::once(found.id().clone()).chain(others).collect())),
         }
     }
 
-    /// Whom an answer at the shared address may be for; nobody, if none of them takes it.
-    fn sharing(&self, posted: &PostedResponse) -> Result<Vec<Arc<Connection>>, Error> {
-        let issuer = claimed_issuer(posted.xml())?;
-        match self.sharing_with(issuer.clone(), Connection::allows_unsolicited)? {
-            nobody if nobody.is_empty() => Ok(nobody),
-            _ => self.sharing_with(issuer, |found| found.must_be_enabled().is_ok()),
-        }
-    }
-
-    fn sharing_with(
-        &self, issuer: Option<EntityId>, fits: impl Fn(&Connection) -> bool,
+    /// Who is to judge what came to the shared address; nobody, if none of them takes it.
+    fn candidates(
+        &self, issuer: Option<EntityId>, takes: impl Fn(&Connection) -> bool,
     ) -> Result<Vec<Arc<Connection>>, Error> {
         let Some(issuer) = issuer else { return Ok(Vec::new()) };
-        let shares = |found: &Arc<Connection>| found.settings.addresses == Addresses::Shared;
-        let all = self.by_issuer(&issuer).into_iter().filter(|found| shares(found) && fits(found));
+        let all = self.sharing(&issuer).filter(|found| takes(found));
         let candidates: Vec<_> = all.take(MAX_CANDIDATES + 1).collect();
         match candidates.len() > MAX_CANDIDATES {
             true => Err(TenantError::Ambiguous(candidates.iter().map(|found| found.id().clone()).collect()).into()),
             false => Ok(candidates),
         }
+    }
+
+    /// All that have the shared addresses and trust an identity provider of this name.
+    fn sharing(&self, issuer: &EntityId) -> impl Iterator<Item = Arc<Connection>> {
+        self.trusting(issuer).filter(|found| found.shares_addresses())
     }
 
     fn claim(&self, unclaimed: UnclaimedLogin, now: UnixTime) -> Result<Login, Error> {
@@ -524,19 +572,27 @@ impl Tenants {
     pub fn judge_logout_request(
         &self, addressed: Option<&TenantId>, message: &LogoutMessage, now: UnixTime,
     ) -> Result<UnclaimedLogoutRequest, Error> {
+        let verdict = self.judge_request(addressed, message, now);
+        report_logout(verdict.as_ref().map(|unclaimed| unclaimed.replay_key().parts().1));
+        verdict
+    }
+
+    fn judge_request(
+        &self, addressed: Option<&TenantId>, message: &LogoutMessage, now: UnixTime,
+    ) -> Result<UnclaimedLogoutRequest, Error> {
         let candidates = match addressed {
             Some(id) => vec![self.known(id)?],
             None => {
                 let issuer = claimed(message)?.issuer;
                 let names = Mismatch::new(issuer.iter().map(AsRef::as_ref), []);
-                let candidates = self.sharing_with(issuer, |_| true)?;
+                let candidates = self.candidates(issuer, |_| true)?;
                 (!candidates.is_empty())
                     .then_some(candidates)
                     .ok_or(Rejection::IssuerMismatch("logout message", names))?
             }
         };
-        let judge = |connection: &Connection| connection.signing_out(now)?.judge_logout_request(message, now);
-        self.only_one(&candidates, now, judge)
+        let judge = |connection: &Connection| connection.signing_out(now)?.judge_request(message, now);
+        Ok(self.only_one(candidates, now, judge, UnclaimedLogoutRequest::certificate)?.1)
     }
 
     /// What to send for a request, as [`ServiceProvider::answer_logout`].
@@ -610,7 +666,7 @@ impl Tenants {
         if let Some(new) = new {
             after.into_iter().for_each(|domain| self.by_domain.set(domain, new.id().clone()));
         }
-        let issuer = |of: Option<&Connection>| of?.identity_provider().map(|idp| idp.entity_id().clone());
+        let issuer = |of: Option<&Connection>| of?.issuer.clone();
         let (before, after) = (issuer(old), issuer(new));
         if before != after {
             let ids = |of: &EntityId| self.by_issuer.get(of).map(|ids| ids.to_vec()).unwrap_or_default();
@@ -677,19 +733,6 @@ impl Tenants {
 
 /// More applications of one identity provider behind one address than anybody runs; each costs a verification.
 const MAX_CANDIDATES: usize = 8;
-
-fn unasked(connection: &Connection, posted: &PostedResponse, now: UnixTime) -> Result<Unasked<UnclaimedLogin>, Error> {
-    let provider = connection.provider(now)?;
-    match connection.settings.unsolicited {
-        UnsolicitedPolicy::Restart => {
-            let return_to = provider.restart_unsolicited(posted, now)?;
-            Ok(Unasked::Restart(connection.id().clone(), return_to))
-        }
-        UnsolicitedPolicy::Accept | UnsolicitedPolicy::Refuse => {
-            Ok(Unasked::Accepted(provider.judge_unsolicited(posted, now)?))
-        }
-    }
-}
 
 /// Whom a person can choose.
 #[derive(Debug)]

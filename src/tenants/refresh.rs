@@ -330,9 +330,11 @@ impl Schedule {
         while let Some((_, tenant)) = self.queue.last().filter(|(at, _)| *at > furthest).cloned() {
             self.at(&tenant, now);
         }
-        // Each once, also by a clock that stands at the end of time, behind which nothing can be planned.
-        for _ in 0..self.queue.len() {
-            let Some((_, tenant)) = self.queue.first().filter(|(at, _)| *at <= now).cloned() else { break };
+        // All are taken out before one is planned anew: behind a clock at the end of time nothing can be planned.
+        let is_due = |(at, _): &&(UnixTime, TenantId)| *at <= now;
+        let number = self.queue.iter().take_while(is_due).count();
+        let all: Vec<_> = (0..number).filter_map(|_| self.queue.pop_first()).collect();
+        for (_, tenant) in all {
             let entry = self.entries.entry(tenant.clone()).or_default();
             let doubled = LEAST.saturating_mul(1 << entry.failures.min(4)).min(INTERVAL);
             entry.handed_out = Some(now);

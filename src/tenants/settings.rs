@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::crypto::{Certificate, Fingerprint};
 use crate::entra::EntraApp;
-use crate::error::Error;
+use crate::error::{Error, TenantError};
 use crate::ids::{EmailDomain, EndpointUrl, EntityId, TenantId};
 use crate::mapping::Mapping;
 use crate::saml::{Binding, IdentityProvider, MetadataTrust, keys_of};
@@ -49,16 +49,18 @@ pub struct Settings {
     /// Our addresses for it: its own, or those of all who share them.
     #[cfg_attr(feature = "serde", serde(default))]
     pub addresses: Addresses,
-    /// Our name for it, if not the address of the metadata.
+    /// Our name for it, if not the address of the metadata. Not for its administrators to choose where connections have
+    /// names of your choice: what we sign goes in this name to wherever they say. That of another connection which follows
+    /// from the address of the metadata is refused.
     #[cfg_attr(feature = "serde", serde(default))]
     pub entity_id: Option<EntityId>,
-    /// Other names under which assertions may be meant for us.
+    /// Other names under which assertions may be meant for us, at most 32.
     #[cfg_attr(feature = "serde", serde(default))]
     pub audiences: Vec<String>,
     /// What becomes of answers that nobody asked for.
     #[cfg_attr(feature = "serde", serde(default))]
     pub unsolicited: UnsolicitedPolicy,
-    /// Other sites of ours that its logins may lead to.
+    /// Other sites of ours that its logins may lead to, at most 32.
     #[cfg_attr(feature = "serde", serde(default))]
     pub return_origins: Vec<EndpointUrl>,
     /// How requests are sent; by Redirect where that can be.
@@ -168,7 +170,8 @@ pub enum Addresses {
     Own,
     /// `acs` and `metadata`, like all others that share them. Not where customers enter themselves whom they trust: the
     /// name and the certificate of somebody else's identity provider are public, so that another customer can enter them
-    /// as well, and have that one's people signed in to their own account, or that one's logouts refused as ambiguous.
+    /// as well, and have that one's logouts, and answers that nobody asked for, refused as ambiguous. And what we sign for
+    /// one of those who share goes in the name of all.
     Shared,
 }
 
@@ -221,7 +224,26 @@ impl Settings {
         pub fn display_name(&self) -> &str { if self.name.is_empty() { self.id.as_ref() } else { &self.name } }
         pub(super) fn max_age(&self) -> Option<Duration> { self.max_authn_age.map(Duration::from_secs) }
     }
+
+    pub(super) fn must_be_bounded(&self) -> Result<(), TenantError> {
+        let lists = [
+            ("audiences", self.audiences.len(), MAX_NAMES),
+            ("return origins", self.return_origins.len(), MAX_NAMES),
+            ("verified domains", self.verified_domains.len(), MAX_DOMAINS),
+        ];
+        match lists.into_iter().find(|(_, number, most)| number > most) {
+            Some((what, number, most)) => Err(TenantError::TooMany(what, number, most)),
+            None => Ok(()),
+        }
+    }
 }
+
+/// Each audience of a message, and there may be thousands, is compared with each of ours: room for a name of every
+/// year.
+const MAX_NAMES: usize = 32;
+
+/// As many as a tenant of Entra ID can have (Microsoft: service limits, managed domain names).
+const MAX_DOMAINS: usize = 5000;
 
 impl Trust {
     /// Where its metadata is fetched, and whose it must be.

@@ -112,7 +112,7 @@ const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn key(issuer: &str, id: &str) -> ReplayKey {
-    ReplayKey::new(issuer.parse().expect("an entity ID"), id.parse().expect("an ID"))
+    ReplayKey::new(issuer.parse().expect("an entity ID"), id.parse().expect("an ID"), None)
 }
 
 fn info(maxmemory: &str, policy: &str, appends: &str, run: &str) -> Act {

@@ -4,7 +4,30 @@ use super::*;
 
 fn key(id: &str) -> ReplayKey {
     let issuer = "https://idp.example/".parse().expect("an entity ID");
-    ReplayKey::new(issuer, id.parse().expect("an ID"))
+    ReplayKey::new(issuer, id.parse().expect("an ID"), None)
+}
+
+fn key_of(tenant: &str, id: &str) -> ReplayKey {
+    ReplayKey { tenant: Some(tenant.parse().expect("a name")), ..key(id) }
+}
+
+#[test]
+fn one_customer_leaves_room_for_all_others() {
+    let cache = MemoryReplayCache::with_capacity(12);
+    let at = UnixTime::from_secs;
+    let claim = |tenant: &str, id: &str, now: u64| cache.claim(&key_of(tenant, id), at(100 + now), at(now));
+    let fill =
+        |tenant: &str, now: u64| (0..20).filter(|n| claim(tenant, &format!("_{tenant}{n}"), now).is_ok()).count();
+    assert_eq!(fill("mallory", 1), 6, "half of what nobody else holds");
+    assert_eq!(claim("mallory", "_more", 1), Err(ClaimError::Full));
+    assert_eq!(fill("contoso", 1), 3, "as much as is free then");
+    assert_eq!(claim("fabrikam", "_f", 1), Ok(()));
+    assert_eq!(cache.claim(&key("_nobodys"), at(101), at(1)), Ok(()), "who has no customers has no shares");
+    // Whoever is meant, an assertion is used once.
+    assert_eq!(claim("fabrikam", "_mallory0", 1), Err(ClaimError::Replayed));
+    // What has ended counts for nobody.
+    assert_eq!(fill("mallory", 102), 6);
+    assert_eq!(fill("contoso", 204), 6);
 }
 
 #[test]
