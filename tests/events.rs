@@ -2,7 +2,7 @@
 //! threads, and other tests do not listen.
 #![expect(clippy::indexing_slicing, reason = "the number of events is compared before")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use entra_sso::saml::NameId;
 use entra_sso::tenants::{Addresses, Settings, Tenants, Trust, UnsolicitedPolicy};
@@ -50,7 +50,7 @@ fn code_for_two() -> &'static str {
 
 /// Collects what is said of each verdict.
 #[derive(Clone, Debug, Default)]
-struct Listener(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+struct Listener(Arc<Mutex<Vec<String>>>);
 
 impl tracing::Subscriber for Listener {
     fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {

@@ -43,7 +43,7 @@ impl LogoutStyle {
 /// who signed the person in. Keep it in your session store (feature `serde`), never in a cookie that is not sealed.
 /// `Debug` prints no name.
 #[derive(Clone, Eq, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct LogoutHandle {
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     tenant: Option<TenantId>,
