@@ -12,6 +12,21 @@ fn key_of(tenant: &str, id: &str) -> ReplayKey {
 }
 
 #[test]
+fn the_name_of_an_assertion_is_the_same_for_every_customer() {
+    let hash = |key: &ReplayKey| {
+        let mut hasher = std::hash::DefaultHasher::new();
+        key.hash(&mut hasher);
+        hasher.finish()
+    };
+    let (one, same, other) = (key_of("contoso", "_a"), key_of("fabrikam", "_a"), key_of("contoso", "_b"));
+    assert_eq!((one.tenant().map(AsRef::as_ref), key("_a").tenant()), (Some("contoso"), None));
+    assert_eq!((&one, hash(&one), one.cmp(&same)), (&same, hash(&same), Ordering::Equal));
+    assert_ne!((&one, hash(&one)), (&other, hash(&other)));
+    assert_ne!(hash(&one), hash(&other));
+    assert_eq!((one.cmp(&other), one.partial_cmp(&other)), (Ordering::Less, Some(Ordering::Less)));
+}
+
+#[test]
 fn one_customer_leaves_room_for_all_others() {
     let cache = MemoryReplayCache::with_capacity(12);
     let at = UnixTime::from_secs;
