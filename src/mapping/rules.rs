@@ -68,6 +68,7 @@ pub struct Rule {
     pub lower_case: bool,
     /// What values of the directory, such as group GUIDs and role names, are called in your program. These names are
     /// left in their case, and values without one are dropped.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "each_key_once"))]
     pub table: Option<BTreeMap<String, String>>,
     /// Looks up without the case of `A` to `Z`: right for GUIDs, a choice for names of groups.
     pub ignore_case: bool,
@@ -152,4 +153,41 @@ impl Source {
 
 fn require(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(otherwise) }
+}
+
+/// A table in a file. With a key that is there twice, a map alone would keep what came last, whatever the file says
+/// first.
+#[cfg(feature = "serde")]
+fn each_key_once<'de, D: serde::Deserializer<'de>>(file: D) -> Result<Option<BTreeMap<String, String>>, D::Error> {
+    use serde::de::{Deserialize, Error as _};
+
+    struct Table(BTreeMap<String, String>);
+    struct Entries;
+
+    impl<'de> Deserialize<'de> for Table {
+        fn deserialize<D: serde::Deserializer<'de>>(file: D) -> Result<Self, D::Error> {
+            file.deserialize_map(Entries)
+        }
+    }
+
+    impl<'de> serde::de::Visitor<'de> for Entries {
+        type Value = Table;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a table")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut entries: A) -> Result<Table, A::Error> {
+            let mut table = BTreeMap::new();
+            while let Some((key, ours)) = entries.next_entry::<String, String>()? {
+                if table.contains_key(&key) {
+                    return Err(A::Error::custom(format!("its table has {} twice", Quoted::new(&key))));
+                }
+                table.insert(key, ours);
+            }
+            Ok(Table(table))
+        }
+    }
+
+    Ok(Option::<Table>::deserialize(file)?.map(|Table(table)| table))
 }

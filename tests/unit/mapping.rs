@@ -311,3 +311,25 @@ fn a_broken_rule_file_says_where() {
         assert!(error.contains(part), "{error}");
     }
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_table_that_says_two_things_of_one_key_is_refused() {
+    let json = |table: &str| {
+        let text = format!(r#"{{"rule": [{{"field": "role", "from": [{{"groups": "g"}}], "table": {table}}}]}}"#);
+        serde_json::from_str::<Mapping>(&text)
+            .map(|mapping| mapping.fields().count())
+            .map_err(|error| error.to_string())
+    };
+    let error = json(r#"{"g": "user", "h": "user", "g": "admin"}"#).expect_err("two roles of one group");
+    assert!(error.starts_with("its table has `g` twice at line 1"), "{error}");
+    assert!(json(r#"{"g": "user", "\u0067": "user"}"#).is_err(), "another spelling, and the same role");
+    assert_eq!(json(r#"{"g": "user", "G": "admin"}"#), Ok(1));
+    assert_eq!(json("null"), Ok(1));
+    assert!(json(r#"[["g", "user"]]"#).expect_err("a list").contains("a table"));
+    let toml = "[[rule]]\nfield = 'role'\nfrom = [{ groups = 'g' }]\n[rule.table]\ng = 'user'\n";
+    assert!(toml::from_str::<Mapping>(toml).is_ok());
+    assert!(toml::from_str::<Mapping>(&format!("{toml}\"g\" = 'admin'\n")).is_err());
+    let rules = Rules::from(serde_json::from_str::<Mapping>(r#"{"preset": "okta"}"#).expect("no table"));
+    assert!(serde_json::to_string(&rules).and_then(|text| serde_json::from_str::<Rules>(&text)).is_ok());
+}
