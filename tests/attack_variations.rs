@@ -200,17 +200,43 @@ fn a_table_that_ignores_case_is_looked_up_in_any_case() {
     assert_eq!(role("group-1200"), Ok(None));
 }
 
-/// K2, in a mapping: fifty sources of fifty parts each read all attributes 2,500 times for one field.
+/// K2, in a mapping: fifty sources of fifty parts each read all attributes 2,500 times for one field; and where no rule
+/// had too many, a hundred rules had 5,000.
 #[test]
-fn what_is_joined_counts_among_the_sources_of_a_rule() {
-    let rule = |joined: usize, parts: usize| {
-        let source = Source::Joined(vec![Source::Name("a".into()); parts]);
-        let rules = vec![Rule { field: "f".into(), from: vec![source; joined], optional: true, ..Rule::default() }];
+fn what_is_joined_counts_among_the_sources_of_a_rule_and_of_all() {
+    let rules = |fields: usize, joined: usize, parts: usize| {
+        let join = |at| Source::Joined((0..parts).map(|part| Source::Name(format!("a{at}-{part}"))).collect());
+        let from: Vec<_> = (0..joined).map(join).collect();
+        let rule = |at| Rule { field: format!("f{at}"), from: from.clone(), optional: true, ..Rule::default() };
+        let rules = (0..fields).map(rule).collect();
         Mapping::try_from(Rules { preset: None, rules }).map_err(|error| error.reason)
     };
-    assert!(rule(10, 5).is_ok() && rule(1, 50).is_ok());
-    assert_eq!(rule(50, 50).err(), Some("it has more than 50 sources"));
-    assert_eq!(rule(10, 6).err(), Some("it has more than 50 sources"));
+    assert!(rules(1, 10, 5).is_ok() && rules(6, 1, 50).is_ok());
+    assert_eq!(rules(1, 50, 50).err(), Some("it has more than 50 sources"));
+    assert_eq!(rules(1, 10, 6).err(), Some("it has more than 50 sources"));
+    assert_eq!(rules(7, 1, 50).err(), Some("its rules have more than 300 sources"));
+    assert_eq!(rules(100, 50, 1).err(), Some("its rules have more than 300 sources"));
+}
+
+/// K2, in a mapping: a hundred fields that each join one long value fifty times were a billion bytes; and fifty looks at
+/// a value of blanks for each field took seconds. What is left of that is counted by tests/hostile.sh.
+#[test]
+fn one_long_value_does_not_become_a_record_of_many() {
+    let of = |from: Vec<Source>| {
+        let rules = vec![Rule { field: "f".into(), from, optional: true, ..Rule::default() }];
+        Mapping::try_from(Rules { preset: None, rules })
+    };
+    let (name, friendly) = (Source::Name("a".into()), Source::FriendlyName("a".into()));
+    let again = of(vec![Source::Joined(vec![name.clone(); 50])]);
+    assert_eq!(again.err().map(|error| error.reason), Some("it joins the same source twice"));
+    let again = of(vec![name.clone(); 50]);
+    assert_eq!(again.err().map(|error| error.reason), Some("it has the same source twice"));
+    let joined = of(vec![Source::Joined(vec![friendly, Source::NameId, name])]).expect("good rules");
+    let login = login(|answer| {
+        let answer = answer.attribute("a", &[&"x".repeat(200_000)]);
+        answer.replace_before_signing("<Attribute Name=\"a\"", "<Attribute FriendlyName=\"a\" Name=\"a\"")
+    });
+    assert_eq!(joined.apply(login.claims()).map(|_| ()).map_err(|error| error.code()), Err("mapping.too_long"));
 }
 
 /// G1: an empty name among our own, by a field that was left empty, makes no assertion ours that names nobody.

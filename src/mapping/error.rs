@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use crate::encoding::Quoted;
+use crate::mapping::rules::MAX_JOINED;
 use crate::mapping::{Rule, Source};
 use crate::saml::Attributes;
 
@@ -58,6 +59,7 @@ impl MappingError {
             Some(ProblemKind::GroupsOverage) =>
                 ("mapping.groups_overage", "Choose *Groups assigned to the application* in the groups claim, or let the rule read too many groups as none."),
             Some(ProblemKind::Ambiguous(_)) => ("mapping.ambiguous", "Send one value for the claim, or let the field take many."),
+            Some(ProblemKind::TooLong) => ("mapping.too_long", "Send shorter values for the claims that the rule joins, or join fewer."),
             _ => ("mapping.missing", "Add the claim under *Attributes & Claims*, or name one that is received in the rule."),
         }
     }
@@ -103,6 +105,9 @@ pub enum ProblemKind {
     /// So many values came for a field of one.
     #[error("takes one value and gets {0}")]
     Ambiguous(usize),
+    /// What is joined is longer than 4,096 bytes.
+    #[error("takes at most {MAX_JOINED} bytes in one and gets more")]
+    TooLong,
     /// Entra sent `groups.link` in place of the groups.
     #[error("needs all groups, which Entra left out as too many,")]
     GroupsOverage,

@@ -52,6 +52,7 @@ use crate::saml::{Attributes, Claims};
 
 pub use error::{InvalidMapping, MappingError, Problem, ProblemKind};
 pub use preset::Preset;
+use rules::MAX_JOINED;
 pub use rules::{Rule, Rules, Source};
 
 /// Rules that were checked; made of [`Rules`].
@@ -235,6 +236,8 @@ impl Rule {
         for part in parts {
             match distinct(self.read(part, claims)?.unwrap_or_default()).as_slice() {
                 [] => return Ok(None),
+                // Before it is copied: every other field may join it too.
+                [value] if joined.len().saturating_add(value.len()) > MAX_JOINED => return Err(ProblemKind::TooLong),
                 [value] => joined.push_str(value),
                 several => return Err(ProblemKind::Ambiguous(several.len())),
             }

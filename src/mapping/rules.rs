@@ -1,6 +1,7 @@
 //! Rules as they are written down, and what makes them fit to use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::Hash;
 
 use crate::encoding::Quoted;
 use crate::mapping::{InvalidMapping, Mapping, Preset};
@@ -36,6 +37,8 @@ impl TryFrom<Rules> for Mapping {
             }
         }
         require(!rules.is_empty(), "it has neither preset nor rule").map_err(of_all)?;
+        let sources = rules.iter().map(Rule::sources).sum::<usize>();
+        require(sources <= MAX_ALL_SOURCES, "its rules have more than 300 sources").map_err(of_all)?;
         Ok(Self::of(rules, written))
     }
 }
@@ -44,6 +47,12 @@ impl TryFrom<Rules> for Mapping {
 const MAX_RULES: usize = 100;
 /// Room for every spelling of one claim that is met. What is joined counts by its parts.
 const MAX_SOURCES: usize = 50;
+/// Three spellings for each of as many fields as there may be, those of a preset among them: at each login all values
+/// may be looked at for each of these.
+const MAX_ALL_SOURCES: usize = 300;
+/// Room for four of the longest names in a directory of Entra (`displayName`: 256 characters of at most four bytes).
+/// Each field may join the same values, and a message has room for long ones.
+pub(super) const MAX_JOINED: usize = 4096;
 /// Room for every role that Entra lets an application have (1,200 in its manifest).
 const MAX_TABLE: usize = 1200;
 
@@ -53,7 +62,8 @@ const MAX_TABLE: usize = 1200;
 pub struct Rule {
     /// The name of the field.
     pub field: String,
-    /// Where its value comes from: the first of these that says something.
+    /// Where its value comes from: the first of these that says something. At most 50 for a field and 300 for all,
+    /// counted by what they join, and none twice.
     pub from: Vec<Source>,
     /// Leaves the field out if there is no value. Without this, the login is refused.
     pub optional: bool,
@@ -83,6 +93,10 @@ pub struct Rule {
 }
 
 impl Rule {
+    fn sources(&self) -> usize {
+        self.from.iter().map(Source::parts).sum()
+    }
+
     fn check(&self) -> Result<(), &'static str> {
         let blank = |text: &String| text.trim().is_empty();
         require(!blank(&self.field), "it names no field")?;
@@ -91,8 +105,8 @@ impl Rule {
         require(!self.from.is_empty(), "it has no source")?;
         self.from.iter().try_for_each(|source| source.check(false))?;
         // Each of them may be looked for among all attributes.
-        let parts = self.from.iter().map(Source::parts).sum::<usize>();
-        require(parts <= MAX_SOURCES, "it has more than 50 sources")?;
+        require(self.sources() <= MAX_SOURCES, "it has more than 50 sources")?;
+        require(differ(&self.from), "it has the same source twice")?;
         let Some(table) = &self.table else {
             let plain = !self.ignore_case && !self.keep_unmatched;
             return require(plain, "it has no table to ignore case in or to keep values beside");
@@ -107,7 +121,7 @@ impl Rule {
 }
 
 /// Where a value comes from. In a file `{ name = "email" }`, `{ friendly_name = "mail" }`, `"name_id"`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Source {
@@ -120,7 +134,8 @@ pub enum Source {
     NameId,
     /// Always this value.
     Constant(String),
-    /// Several of the above in one: first name, space, last name. Nothing unless each has a value.
+    /// Several of the above in one, of at most 4,096 bytes: first name, space, last name. Nothing unless each has a
+    /// value. A constant may stand there twice.
     Joined(Vec<Self>),
     /// [`Groups`](crate::entra::Groups) from the claim with this name, which is not the usual one if
     /// the administrator changed it or emits groups as roles.
@@ -133,6 +148,10 @@ impl Source {
         if let Self::Joined(parts) = self { parts.len() } else { 1 }
     }
 
+    fn constant(&self) -> Option<&str> {
+        if let Self::Constant(text) = self { Some(text) } else { None }
+    }
+
     fn check(&self, is_part: bool) -> Result<(), &'static str> {
         match self {
             Self::NameId => Ok(()),
@@ -142,6 +161,10 @@ impl Source {
             }
             Self::Joined(parts) => {
                 require((1..=MAX_SOURCES).contains(&parts.len()), "it joins nothing, or over 50")?;
+                let (constants, others): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part.constant().is_some());
+                require(differ(others), "it joins the same source twice")?;
+                let constants = constants.into_iter().filter_map(Self::constant).map(str::len).sum::<usize>();
+                require(constants <= MAX_JOINED, "it joins constants of over 4096 bytes")?;
                 parts.iter().try_for_each(|part| part.check(true))
             }
             Self::Name(text) | Self::FriendlyName(text) | Self::Constant(text) | Self::Groups(text) => {
@@ -149,6 +172,12 @@ impl Source {
             }
         }
     }
+}
+
+/// Whether none of them is there twice: asked again, it says what it said.
+fn differ<T: Eq + Hash>(sources: impl IntoIterator<Item = T>) -> bool {
+    let mut before = HashSet::new();
+    sources.into_iter().all(|source| before.insert(source))
 }
 
 fn require(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {

@@ -103,13 +103,27 @@ fn lower_case_takes_no_letter_for_another() {
 #[test]
 fn joined_values_need_every_part_and_one_value_of_each() {
     let constant = |text: &str| Source::Constant(text.to_owned());
-    let (given, sn) = (|| source("given"), || source("sn"));
-    let joined = Source::Joined(vec![sn(), constant(", "), given(), constant("/"), given()]);
+    let joined = Source::Joined(vec![source("sn"), constant(", "), source("given"), constant(", "), Source::NameId]);
     let rule = || rule("name", &[joined.clone(), constant("?")]);
     let sent = [("given", &["A{s}"][..]), ("sn", &["B"])];
-    assert_eq!(one(rule(), &sent).as_deref(), Some("B, A{s}/A{s}"));
+    assert_eq!(one(rule(), &sent).as_deref(), Some("B, A{s}, alice@app.example"));
     assert_eq!(one(rule(), &[("sn", &["B"])]).as_deref(), Some("?"));
     assert_eq!(code(rule(), &[("given", &["A", "C"]), ("sn", &["B"])]), "mapping.ambiguous");
+}
+
+#[test]
+fn what_is_joined_is_as_long_as_four_long_names_and_no_longer() {
+    let (sn, comma) = ("x".repeat(4090), Source::Constant(", ".to_owned()));
+    let rule = || rule("name", &[Source::Joined(vec![source("sn"), comma.clone(), source("given")]), Source::NameId]);
+    let joined = |given: &str| apply([rule()], &[("sn", &[&sn]), ("given", &[given])]);
+    assert_eq!(joined("1234").expect("the last that fits").one("name").map(str::len), Some(4096));
+    let error = joined("12345").expect_err("one more");
+    assert_eq!((error.code(), error.problems.len()), ("mapping.too_long", 1));
+    assert!(error.to_string().starts_with("`name` takes at most 4096 bytes in one and gets more from `sn`"), "{error}");
+    assert_eq!(code(optional(rule()), &[("sn", &[&"x".repeat(4097)])]), "mapping.too_long");
+    assert_eq!(code(or(rule(), "?"), &[("sn", &[&"x".repeat(4097)])]), "mapping.too_long");
+    let alone = "x".repeat(100_000);
+    assert_eq!(one(named("name", &["sn"]), &[("sn", &[&alone])]), Some(alone), "nothing is joined");
 }
 
 #[test]
@@ -182,24 +196,29 @@ fn a_record_prints_no_value() {
 
 #[test]
 fn rules_that_cannot_be_applied_are_refused_before_any_login() {
-    let rule = |source: Source| Rules::from([rule("a", &[source])]);
-    let joined = |parts: &[Source]| rule(Source::Joined(parts.to_vec()));
+    let of = |sources: &[Source]| Rules::from([rule("a", sources)]);
+    let joined = |parts: &[Source]| of(&[Source::Joined(parts.to_vec())]);
     let folded = Rule { ignore_case: true, ..roles(&[("a", "x"), ("A", "y")]) };
     let huge: Vec<_> = (0..1201).map(|at| at.to_string()).collect();
     let huge: Vec<_> = huge.iter().map(|at| (at.as_str(), "x")).collect();
     let many = (0..101).map(|at| named(&at.to_string(), &["x"])).collect();
+    let long = Source::Constant("x".repeat(4097));
     for (rules, part) in [
         (Rules::default(), "neither preset nor rule"),
         (Rules { rules: many, ..Rules::default() }, "over 100 rules"),
         ([named(" ", &["x"])].into(), "names no field"),
         ([named("a", &[])].into(), "no source"),
         ([named("a", &["x"; 51])].into(), "more than 50 sources"),
+        ([named("a", &["x", "y", "x"])].into(), "the same source twice"),
+        (of(&[Source::NameId, source("x"), Source::NameId]), "the same source twice"),
         ([named("a", &[""])].into(), "is empty"),
         ([named("a", &["x"]), list(named("a", &["y"]))].into(), "two rules"),
         ([or(named("a", &["x"]), "")].into(), "default is empty"),
         ([or(optional(named("a", &["x"])), "b")].into(), "optional and has a default"),
         (joined(&[]), "joins nothing"),
         (joined(&vec![Source::NameId; 51]), "or over 50"),
+        (joined(&[source("x"), Source::NameId, source("x")]), "joins the same source twice"),
+        (joined(&[Source::NameId, long]), "joins constants of over 4096 bytes"),
         (joined(&[Source::NameId, source(" ")]), "is empty"),
         (joined(&[Source::Groups("g".to_owned())]), "no name, friendly name"),
         (joined(&[Source::Joined(vec![Source::NameId])]), "no name, friendly name"),
@@ -216,6 +235,34 @@ fn rules_that_cannot_be_applied_are_refused_before_any_login() {
     }
     let error = Mapping::try_from(Rules::from([named("email", &[])])).expect_err("no source");
     assert_eq!(error.to_string(), "the mapping cannot be used: rule for `email`: it has no source");
+}
+
+#[test]
+fn a_source_is_another_by_its_kind_or_its_name_and_a_separator_may_stand_twice() {
+    let (x, friendly, groups) = (source("x"), Source::FriendlyName("x".to_owned()), Source::Groups("x".to_owned()));
+    let comma = || Source::Constant(", ".to_owned());
+    let joined = Source::Joined(vec![x.clone(), comma(), friendly.clone(), comma(), source("X")]);
+    let rules = Rules::from([rule("a", &[x, friendly, groups, joined, source("X")])]);
+    Mapping::try_from(rules).expect("nothing that is the same");
+}
+
+#[test]
+fn the_sources_of_all_rules_are_counted_together_and_those_of_a_preset_with_them() {
+    let names = |many: usize| (0..many).map(|at| format!("n{at}")).collect::<Vec<_>>();
+    let rule = |field: usize, sources: usize| {
+        let names = names(sources);
+        named(&format!("f{field}"), &names.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let reason = |preset, more: usize| {
+        let mut rules: Vec<_> = (0..99).map(|field| rule(field, 3)).collect();
+        let parts: Vec<_> = names(more).iter().map(|name| source(name)).collect();
+        rules.push(Rule { from: vec![Source::Joined(parts)], ..rule(99, 1) });
+        Mapping::try_from(Rules { preset, rules }).err().map(|error| (error.field, error.reason))
+    };
+    let too_many = Some((None, "its rules have more than 300 sources"));
+    assert_eq!(reason(None, 3), None);
+    assert_eq!(reason(None, 4), too_many);
+    assert_eq!(reason(Some(Preset::Entra), 3), too_many);
 }
 
 #[test]
