@@ -169,7 +169,9 @@ impl Rule {
         let found = found.find(|found| *found != Ok(None)).unwrap_or(Ok(None))?;
         let (said, came) = (found.is_some(), found.as_ref().is_some_and(|all| !all.is_empty()));
         let shaped = found.unwrap_or_default().into_iter().filter_map(|value| self.shape(value));
-        let values: Vec<_> = distinct(shaped.collect()).into_iter().map(Cow::into_owned).collect();
+        let mut values: Vec<_> = distinct(shaped.collect()).into_iter().map(Cow::into_owned).collect();
+        // Made in the place of all that came, of which little may be left; fewer than four have no smaller place.
+        values.shrink_to(4);
         match (values.len(), &self.default) {
             (count @ 2.., _) if !self.many => Err(ProblemKind::Ambiguous(count)),
             (1.., _) => Ok(Some(values)),
