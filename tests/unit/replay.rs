@@ -43,6 +43,23 @@ fn one_customer_leaves_room_for_all_others() {
     // What has ended counts for nobody.
     assert_eq!(fill("mallory", 102), 6);
     assert_eq!(fill("contoso", 204), 6);
+    assert_eq!(cache.entries.lock().expect("entries").held, HashMap::from([("contoso".parse().expect("a name"), 6)]));
+}
+
+#[test]
+fn what_ended_makes_room_for_as_much_and_no_more() {
+    let cache = MemoryReplayCache::with_capacity(8);
+    let at = UnixTime::from_secs;
+    let claim = |id: &str, end, now| cache.claim(&key_of("mallory", id), at(end), at(now));
+    let held = || cache.entries.lock().expect("entries").held.values().sum::<usize>();
+    for (id, end) in [("_a", 10), ("_b", 20), ("_c", 30), ("_d", 40)] {
+        assert_eq!(claim(id, end, 1), Ok(()));
+    }
+    for (id, now) in [("_e", 11), ("_f", 21)] {
+        assert_eq!((claim(id, 50, now), held()), (Ok(()), 4), "one has ended");
+        assert_eq!(claim("_more", 50, now), Err(ClaimError::Full));
+    }
+    assert_eq!((claim("_g", 60, 51), held()), (Ok(()), 1), "all have ended");
 }
 
 #[test]
