@@ -314,6 +314,14 @@ impl EntityId {
     pub(crate) fn from_url(url: &EndpointUrl) -> Self {
         Self(url.0.clone())
     }
+
+    /// Host and segments of the path of a name that is an address, in lower case: who folds cases, ports or dots takes
+    /// names with the same of these for one.
+    pub(crate) fn place(&self) -> Option<Vec<String>> {
+        let url = Url::parse(&self.0).ok()?;
+        let segments = url.path().split('/').filter(|segment| !segment.is_empty());
+        Some(url.host_str().into_iter().chain(segments).map(str::to_ascii_lowercase).collect())
+    }
 }
 
 impl MessageId {

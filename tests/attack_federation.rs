@@ -253,12 +253,31 @@ fn no_connection_is_given_the_name_that_another_has_from_the_address_of_its_meta
         settings.entity_id = Some(name.parse().expect("a name"));
         code(tenants.put(settings, NOW))
     };
-    for another in ["contoso", "who-is-yet-to-come", "mallory2", "mallory/"] {
+    for another in ["contoso", "who-is-yet-to-come", "mallory2", "mallory/a"] {
         assert_eq!(named(&format!("https://app.example/saml/metadata/{another}")), "tenant.name_taken", "{another}");
     }
-    for own in ["https://app.example/saml/metadata/mallory", "https://app.example/saml/metadata", "api://mallory"] {
+    for spelling in [
+        "https://APP.example/saml/metadata/contoso",
+        "https://app.example:443/saml/metadata/contoso",
+        "http://app.example/saml//metadata/./Contoso/",
+        "https://app.example/saml/metadata",
+        "https://app.example/SAML/metadata?",
+    ] {
+        assert_eq!(named(spelling), "tenant.name_taken", "{spelling}");
+    }
+    for own in [
+        "https://app.example/saml/metadata/mallory",
+        "https://app.example/saml",
+        "https://app.example/",
+        "api://mallory",
+    ] {
         assert_eq!(named(own), "accepted", "{own}");
     }
+    let mut sharing = shared("mallory", by_file(&TestIdp::of_tenant(MALLORY)), |_| ());
+    sharing.entity_id = Some("https://app.example/saml/metadata".parse().expect("a name"));
+    assert_eq!(code(tenants.put(sharing.clone(), NOW)), "accepted", "the name of all who share");
+    sharing.entity_id = Some("https://app.example/saml/metadata/mallory".parse().expect("a name"));
+    assert_eq!(code(tenants.put(sharing, NOW)), "tenant.name_taken");
 }
 
 #[test]
@@ -523,6 +542,42 @@ fn the_longest_name_and_the_longest_path_fit_into_one_cookie() {
     assert_eq!(code(cookie), "accepted");
 }
 
+#[test]
+fn how_far_a_message_that_anybody_can_send_comes_does_not_tell_who_is_a_customer() {
+    let tenants = two(|settings| {
+        (settings.addresses, settings.unsolicited) = (Addresses::Shared, UnsolicitedPolicy::Accept);
+        let ending = TestIdp::new().with_metadata_attributes("validUntil=\"2027-01-15T09:00:00Z\"");
+        settings.trust = by_file(&ending);
+    });
+    tenants.remove(&id("mallory")).expect("a connection");
+    let (acs, name) = ("https://app.example/saml/acs", "https://app.example/saml/metadata");
+    let handle = format!("{{\"issuer\":\"{}\",\"name_id\":\"ada\"}}", TestIdp::new().entity_id());
+    let handle = serde_json::from_str(&handle).expect("a handle");
+    let slo = "https://app.example/saml/slo".parse().expect("a URL");
+    for now in [NOW, NOW.plus(2 * HOUR)] {
+        let page = |request: &Request| {
+            let (code, response) = refused(routes(&tenants).handle_at(request, now, &rng()));
+            assert_eq!(response.status, 403, "{code}");
+            (response.headers, response.body)
+        };
+        let posted = |idp: &TestIdp, after: &str| {
+            let tile = idp.unsolicited(acs, name, now);
+            let xml = tile.xml();
+            let (head, _) = xml.split_once("<Assertion ").expect("an assertion");
+            let forged = tile.clone().replace_after_signing(xml.strip_prefix(head).expect("the rest"), after);
+            page(&answer("/saml/acs", &[], &forged))
+        };
+        let (customer, stranger) = (TestIdp::new(), TestIdp::of_tenant(MALLORY));
+        let none = "</samlp:Response>";
+        assert_eq!(posted(&customer, none), posted(&stranger, none));
+        let asked = |idp: &TestIdp| {
+            let request = idp.logout_request(&handle, &slo, now).issuer(idp.entity_id()).key(None);
+            page(&get("/saml/slo", Some(&request.query())))
+        };
+        assert_eq!(asked(&customer), asked(&stranger));
+    }
+}
+
 /// Mallory names contoso's identity provider and its certificate, which are public, and the address that both share.
 fn mirror() -> Settings {
     shared("mallory", by_hand(vec![TestKey::Idp.certificate()], Vec::new()), |settings| {
@@ -595,6 +650,14 @@ fn an_unasked_answer_at_a_shared_address_is_for_no_mirror_of_whom_it_is_for() {
             assert_eq!(unasked(None), "accepted", "{case}: at an address of its own it is not meant");
         }
     }
+    // Nor can a mirror at the shared address keep anything from contoso's own.
+    let tenants = nobody();
+    tenants.put(mirror(), NOW).expect("good settings");
+    let mut contoso = live("contoso", by_file(&TestIdp::new()));
+    contoso.unsolicited = UnsolicitedPolicy::Accept;
+    tenants.put(contoso, NOW).expect("good settings");
+    let tile = TestIdp::new().unsolicited(&format!("{acs}/contoso"), &format!("{name}/contoso"), NOW).posted();
+    assert_eq!(code(tenants.judge_unsolicited(Some(&id("contoso")), &tile, NOW)), "accepted");
     // A certificate whose key is not in use any more.
     let tenants = nobody();
     let of = |key: TestKey| by_hand(vec![key.certificate()], Vec::new());
@@ -608,6 +671,26 @@ fn an_unasked_answer_at_a_shared_address_is_for_no_mirror_of_whom_it_is_for() {
     assert_eq!(code(tenants.judge_unsolicited(None, &tile, NOW)), "tenant.ambiguous");
     tenants.put(contoso(of(TestKey::Other)), NOW).expect("good settings");
     assert_eq!(code(tenants.judge_unsolicited(None, &tile, NOW)), "accepted", "another key is another customer");
+}
+
+#[test]
+fn a_key_that_one_of_those_who_share_an_address_does_not_know_is_asked_for_at_once() {
+    let (acs, name) = ("https://app.example/saml/acs", "https://app.example/saml/metadata");
+    let tenants = nobody();
+    tenants.put(shared("contoso", by_url("https://idp.example/md"), |_| ()), NOW).expect("good settings");
+    let ticket = tenants.due(NOW).pop().expect("one to fetch");
+    tenants.install(ticket, Fetched::document(TestIdp::new().metadata()), NOW).expect("metadata");
+    let mut next = mirror();
+    next.trust = by_hand(vec![TestKey::Other.certificate()], Vec::new());
+    tenants.put(next, NOW).expect("good settings");
+    let later = NOW.plus(10 * MINUTE);
+    assert!(tenants.due(later).is_empty());
+    let tile = TestIdp::new().unsolicited(acs, name, later).key(TestKey::Other).posted();
+    assert_eq!(code(tenants.judge_unsolicited(None, &tile, later)), "accepted", "nobody knows better yet");
+    let ticket = tenants.due(later).pop().expect("one to fetch");
+    let both = TestIdp::new().publishing(&[TestKey::Idp, TestKey::Other]).metadata();
+    tenants.install(ticket, Fetched::document(both), later).expect("metadata");
+    assert_eq!(code(tenants.judge_unsolicited(None, &tile, later)), "tenant.ambiguous");
 }
 
 #[test]

@@ -331,7 +331,7 @@ fn mapping() -> Vec<Told> {
     let admins = Some([("c".to_owned(), "admin".to_owned())].into());
     let roles = Rule { many: true, table: admins, ..rule("role", name("role")) };
     // The last of it does not fit beside the name ID.
-    let note = Source::Joined(vec![Source::Constant("x".repeat(4096)), Source::NameId]);
+    let note = Source::Joined(vec![Source::Constant("x".repeat(4095)), Source::NameId]);
     let twice = Rules { preset: None, rules: vec![rule("email", name("a")), rule("email", name("b"))] };
     let twice = Mapping::try_from(twice).expect_err("two rules");
     [

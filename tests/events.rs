@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use entra_sso::saml::NameId;
-use entra_sso::tenants::{Addresses, Settings, Tenants, Trust, UnsolicitedPolicy};
+use entra_sso::tenants::{Addresses, ConnectionState, Settings, Tenants, Trust, UnsolicitedPolicy};
 use entra_sso::testing::{ADA, TestIdp, TestLogout, TestResponse};
 use entra_sso::{MemoryReplayCache, ReturnTo, ServiceProvider, SystemRandom, UnixTime};
 
@@ -33,19 +33,28 @@ fn logout_code(change: impl FnOnce(TestLogout) -> TestLogout) -> &'static str {
     sp.judge_logout_request(&request, NOW).map_or_else(|error| error.code(), |_| "accepted")
 }
 
-/// Has the identity provider of two connections send somebody to the address that both share, and returns the code.
-fn code_for_two() -> &'static str {
+/// Has the identity provider of so many connections send somebody to the address that all share, and ask to end a session
+/// there; returns the codes.
+fn codes_of(connections: &[&str]) -> [&'static str; 2] {
     let base = "https://app.example/saml".parse().expect("a URL");
     let tenants = Tenants::at(&base, Arc::new(MemoryReplayCache::default()));
-    for name in ["contoso", "mallory"] {
-        let trust = Trust::MetadataXml { xml: TestIdp::new().metadata(), entity_id: None };
+    let idp = TestIdp::new();
+    for name in connections {
+        let trust = Trust::MetadataXml { xml: idp.metadata(), entity_id: None };
         let mut settings = Settings::new(name.parse().expect("a name"), trust);
-        (settings.addresses, settings.unsolicited) = (Addresses::Shared, UnsolicitedPolicy::Accept);
+        (settings.state, settings.addresses) = (ConnectionState::Live, Addresses::Shared);
+        settings.unsolicited = UnsolicitedPolicy::Accept;
         tenants.put(settings, NOW).expect("good settings");
     }
-    let (acs, name) = ("https://app.example/saml/acs", "https://app.example/saml/metadata");
-    let tile = TestIdp::new().unsolicited(acs, name, NOW).posted();
-    tenants.judge_unsolicited(None, &tile, NOW).map_or_else(|error| error.code(), |_| "accepted")
+    let [acs, name, slo] = ["acs", "metadata", "slo"].map(|name| format!("https://app.example/saml/{name}"));
+    let tile = idp.unsolicited(&acs, &name, NOW).posted();
+    let handle = format!("{{\"issuer\":\"{}\",\"name_id\":\"ada@contoso.example\"}}", idp.entity_id());
+    let handle = serde_json::from_str(&handle).expect("a handle");
+    let request = idp.logout_request(&handle, &slo.parse().expect("a URL"), NOW).message();
+    [
+        tenants.judge_unsolicited(None, &tile, NOW).map_or_else(|error| error.code(), |_| "accepted"),
+        tenants.judge_logout_request(None, &request, NOW).map_or_else(|error| error.code(), |_| "accepted"),
+    ]
 }
 
 /// Collects what is said of each verdict.
@@ -84,14 +93,19 @@ fn each_verdict_is_an_event_and_names_nobody() {
         assert_eq!(code(|answer| answer.audience(Some("urn:x"))), "saml.audience_mismatch");
         assert_eq!(logout_code(|request| request.name_id(NameId::new("ada@contoso.example", None))), "accepted");
         assert_eq!(logout_code(|request| request.key(None)), "saml.signature_missing");
-        assert_eq!(code_for_two(), "tenant.ambiguous");
+        assert_eq!(codes_of(&["contoso"]), ["accepted"; 2]);
+        assert_eq!(codes_of(&["contoso", "mallory"]), ["tenant.ambiguous"; 2]);
     });
     let said = listener.0.lock().expect("a list");
-    assert_eq!(said.len(), 5, "{said:?}");
+    assert_eq!(said.len(), 8, "{said:?}");
     assert!(said[0].starts_with("INFO") && said[0].contains("answer accepted") && said[0].contains("assertion=_"));
     assert!(said[1].starts_with("WARN") && said[1].contains("code=\"saml.audience_mismatch\""), "{said:?}");
     assert!(said[2].starts_with("INFO") && said[2].contains("logout accepted") && said[2].contains("request=_l"));
     assert!(said[3].starts_with("WARN") && said[3].contains("code=\"saml.signature_missing\""), "{said:?}");
-    assert!(said[4].starts_with("WARN") && said[4].contains("code=\"tenant.ambiguous\""), "{said:?}");
+    assert!(said[4].starts_with("INFO") && said[4].contains("answer accepted"), "{said:?}");
+    assert!(said[5].starts_with("INFO") && said[5].contains("logout accepted"), "{said:?}");
+    assert!(said[6].starts_with("WARN") && said[6].contains("answer refused"), "{said:?}");
+    assert!(said[7].starts_with("WARN") && said[7].contains("logout refused"), "{said:?}");
+    assert!(said.iter().skip(6).all(|line| line.contains("code=\"tenant.ambiguous\"")), "{said:?}");
     assert!(said.iter().all(|line| !line.contains("ada@") && !line.contains("Lovelace") && !line.contains(ADA)));
 }

@@ -249,13 +249,7 @@ impl Routes {
             }
             Some(Route::Slo(tenant)) => {
                 let outcome = self.slo(request, tenant, now, rng);
-                return match outcome.unwrap_or_else(|error| refused(error, NOT_SIGNED_OUT, "")) {
-                    // How far a message comes must not tell who is a customer.
-                    Outcome::Refused(error, response) if tenant.is_some() && matches!(response.status, 400 | 500) => {
-                        Outcome::Refused(error, HttpResponse { status: 403, ..response })
-                    }
-                    outcome => outcome,
-                };
+                return self.alike(outcome.unwrap_or_else(|error| refused(error, NOT_SIGNED_OUT, "")));
             }
             None => return Outcome::NotOurs,
         };
@@ -498,7 +492,10 @@ impl Routes {
             Ok(State::Answered(return_to)) => {
                 return Ok(already_answered(Rejection::AlreadyAnswered.into(), &return_to));
             }
-            Err(error) => return self.unsolicited(request, tenant, &posted, error, now, rng),
+            Err(error) => {
+                let outcome = self.unsolicited(request, tenant, &posted, error, now, rng);
+                return Ok(self.alike(outcome.unwrap_or_else(|error| self.refuse(error))));
+            }
         };
         // One that was begun with wishes of the application's own is not ours to begin anew: it would ask for less.
         let ours = !pending.forces_authn() && !pending.asks_for_more();
@@ -582,6 +579,16 @@ impl Routes {
     }
 
     /// The person learns that it did not work and how to try again, and nothing more.
+    /// Of several customers: how far a message comes that anybody can send must not tell who is one.
+    fn alike(&self, outcome: Outcome) -> Outcome {
+        match (&self.site, outcome) {
+            (Site::Many(_), Outcome::Refused(error, response)) if matches!(response.status, 400 | 500) => {
+                Outcome::Refused(error, HttpResponse { status: 403, ..response })
+            }
+            (_, outcome) => outcome,
+        }
+    }
+
     fn refuse(&self, error: Error) -> Outcome {
         let again = format!("<p><a href=\"{}\">Sign in again</a></p>", escape_html(self.login.path()));
         refused(error, "Not signed in", &again)

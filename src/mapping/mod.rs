@@ -234,16 +234,19 @@ impl Rule {
     }
 
     fn join<'a>(&'a self, parts: &'a [Source], claims: Claims<'a>) -> Found<'a> {
-        let mut joined = String::new();
+        let mut values = Vec::with_capacity(parts.len());
         for part in parts {
-            match distinct(self.read(part, claims)?.unwrap_or_default()).as_slice() {
+            match distinct(self.read(part, claims)?.unwrap_or_default()).as_mut_slice() {
                 [] => return Ok(None),
-                // Before it is copied: every other field may join it too.
-                [value] if joined.len().saturating_add(value.len()) > MAX_JOINED => return Err(ProblemKind::TooLong),
-                [value] => joined.push_str(value),
+                [value] => values.push(std::mem::take(value)),
                 several => return Err(ProblemKind::Ambiguous(several.len())),
             }
         }
+        // Before it is copied: every other field may join it too.
+        if values.iter().map(|value| value.len()).sum::<usize>() > MAX_JOINED {
+            return Err(ProblemKind::TooLong);
+        }
+        let joined = values.concat();
         Ok((!joined.trim().is_empty()).then(|| vec![joined.into()]))
     }
 

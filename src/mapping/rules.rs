@@ -164,7 +164,7 @@ impl Source {
                 let (constants, others): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part.constant().is_some());
                 require(differ(others), "it joins the same source twice")?;
                 let constants = constants.into_iter().filter_map(Self::constant).map(str::len).sum::<usize>();
-                require(constants <= MAX_JOINED, "it joins constants of over 4096 bytes")?;
+                require(constants < MAX_JOINED, "it joins constants of 4096 bytes or more")?;
                 parts.iter().try_for_each(|part| part.check(true))
             }
             Self::Name(text) | Self::FriendlyName(text) | Self::Constant(text) | Self::Groups(text) => {

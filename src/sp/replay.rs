@@ -107,7 +107,7 @@ pub enum ClaimError {
 /// For one process. Bounded: when it is full of entries that are still valid it refuses new ones
 /// ([`ClaimError::Full`]), because a forgotten entry is a replay that succeeds. One of several customers may hold as much as
 /// is free, so half of it if nobody else has anything: whoever signs in without end is refused while there is room for
-/// all others.
+/// those who hold less.
 #[derive(Debug)]
 pub struct MemoryReplayCache {
     capacity: usize,
@@ -135,7 +135,8 @@ impl Entries {
     }
 }
 
-/// Entra's assertions live for 65 minutes: room for 25 logins a second, in about 30 MB.
+/// Entra's assertions live for 65 minutes: room for 25 logins a second (12 of one customer, if there are several), in
+/// about 30 MB.
 const DEFAULT_CAPACITY: usize = 100_000;
 
 impl Default for MemoryReplayCache {

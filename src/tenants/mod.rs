@@ -294,12 +294,14 @@ impl Tenants {
     /// Our requests for a connection go, signed by our key, to where its settings say: not in the name that is another's.
     fn must_not_be_named_as_another(&self, settings: &Settings) -> Result<(), TenantError> {
         let Some(chosen) = settings.entity_id.as_ref() else { return Ok(()) };
-        let names = self.base.child("metadata");
-        let of = chosen.as_ref().strip_prefix(names.as_ref()).and_then(|rest| rest.strip_prefix('/'));
-        match of.is_none_or(|of| of == settings.id.as_ref()) {
-            true => Ok(()),
-            false => Err(TenantError::NameTaken(Quoted::new(chosen.as_ref()))),
-        }
+        let names = EntityId::from_url(&self.base.child("metadata"));
+        let (Some(place), Some(names)) = (chosen.place(), names.place()) else { return Ok(()) };
+        let is_good = match (place.strip_prefix(names.as_slice()), settings.addresses) {
+            (None, _) | (Some([]), Addresses::Shared) => true,
+            (Some([of]), Addresses::Own) => *of == settings.id.as_ref().to_ascii_lowercase(),
+            (Some(_), _) => false,
+        };
+        if is_good { Ok(()) } else { Err(TenantError::NameTaken(Quoted::new(chosen.as_ref()))) }
     }
 
     /// Changes who may use a connection, and nothing else. Whoever is in the middle of a login is judged by the new state.
@@ -472,7 +474,7 @@ impl Tenants {
         for connection in candidates {
             match self.noticing(connection.id(), now, judge(&connection)) {
                 Ok(verdict) => {
-                    self.must_be_for_no_other(&connection, signer(&verdict))?;
+                    self.must_be_for_no_other(&connection, signer(&verdict), now)?;
                     return Ok((connection, verdict));
                 }
                 Err(error) => refused.push(error),
@@ -487,10 +489,13 @@ impl Tenants {
     /// whose it is. So what came to an address that connections share is for nobody, if another of them may have the key
     /// that signed it: whatever that one would say of it, whether it is enabled, and also before its metadata is there and
     /// after it has expired.
-    fn must_be_for_no_other(&self, found: &Connection, signer: &Certificate) -> Result<(), TenantError> {
+    fn must_be_for_no_other(&self, found: &Connection, signer: &Certificate, now: UnixTime) -> Result<(), TenantError> {
         let Some(issuer) = found.issuer.as_ref().filter(|_| found.shares_addresses()) else { return Ok(()) };
-        let others = self.sharing(issuer).filter(|other| other.id() != found.id() && other.may_hold(signer));
-        let others: Vec<_> = others.take(MAX_CANDIDATES).map(|other| other.id().clone()).collect();
+        let others = self.sharing(issuer).filter(|other| other.id() != found.id());
+        // Who does not know the key may be about to: a key is published before it is used.
+        let (others, strangers): (Vec<_>, Vec<_>) = others.partition(|other| other.may_hold(signer));
+        strangers.iter().for_each(|other| self.schedule().hurry(other.id(), now));
+        let others: Vec<_> = others.iter().take(MAX_CANDIDATES).map(|other| other.id().clone()).collect();
         match others.is_empty() {
             true => Ok(()),
             false => Err(TenantError::Ambiguous(std::iter::once(found.id().clone()).chain(others).collect())),

@@ -50,8 +50,8 @@ pub struct Settings {
     #[cfg_attr(feature = "serde", serde(default))]
     pub addresses: Addresses,
     /// Our name for it, if not the address of the metadata. Not for its administrators to choose where connections have
-    /// names of your choice: what we sign goes in this name to wherever they say. That of another connection which follows
-    /// from the address of the metadata is refused.
+    /// names of your choice: what we sign goes in this name to wherever they say. What follows from the
+    /// address of the metadata for another connection, or for all who share theirs, is refused.
     #[cfg_attr(feature = "serde", serde(default))]
     pub entity_id: Option<EntityId>,
     /// Other names under which assertions may be meant for us, at most 32.
@@ -170,8 +170,9 @@ pub enum Addresses {
     Own,
     /// `acs` and `metadata`, like all others that share them. Not where customers enter themselves whom they trust: the
     /// name and the certificate of somebody else's identity provider are public, so that another customer can enter them
-    /// as well, and have that one's logouts, and answers that nobody asked for, refused as ambiguous. And what we sign for
-    /// one of those who share goes in the name of all.
+    /// as well. Whoever follows that customer's login link is then signed in there, because all requests name the same
+    /// address; logouts, and answers that nobody asked for, are refused as ambiguous. And what we sign for one of those
+    /// who share goes in the name of all.
     Shared,
 }
 
