@@ -50,8 +50,8 @@ pub struct Settings {
     #[cfg_attr(feature = "serde", serde(default))]
     pub addresses: Addresses,
     /// Our name for it, if not the address of the metadata. Not for its administrators to choose where connections have
-    /// names of your choice: what we sign goes in this name to wherever they say. What follows from the
-    /// address of the metadata for another connection, or for all who share theirs, is refused.
+    /// names of your choice: what we sign goes in this name to wherever they say. What follows from the address of the
+    /// metadata for another connection, or for all who share theirs, is refused.
     #[cfg_attr(feature = "serde", serde(default))]
     pub entity_id: Option<EntityId>,
     /// Other names under which assertions may be meant for us, at most 32.
