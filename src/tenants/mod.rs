@@ -294,14 +294,16 @@ impl Tenants {
     /// Our requests for a connection go, signed by our key, to where its settings say: not in the name that is another's.
     fn must_not_be_named_as_another(&self, settings: &Settings) -> Result<(), TenantError> {
         let Some(chosen) = settings.entity_id.as_ref() else { return Ok(()) };
-        let names = EntityId::from_url(&self.base.child("metadata"));
-        let (Some(place), Some(names)) = (chosen.place(), names.place()) else { return Ok(()) };
-        let is_good = match (place.strip_prefix(names.as_slice()), settings.addresses) {
-            (None, _) | (Some([]), Addresses::Shared) => true,
-            (Some([of]), Addresses::Own) => *of == settings.id.as_ref().to_ascii_lowercase(),
-            (Some(_), _) => false,
+        let names = self.base.child("metadata");
+        let own = match settings.addresses {
+            Addresses::Own => EntityId::from_url(&names.child(settings.id.as_ref())),
+            Addresses::Shared => EntityId::from_url(&names),
         };
-        if is_good { Ok(()) } else { Err(TenantError::NameTaken(Quoted::new(chosen.as_ref()))) }
+        let elsewhere = || Some(!chosen.place()?.starts_with(&EntityId::from_url(&names).place()?));
+        match *chosen == own || elsewhere().unwrap_or(true) {
+            true => Ok(()),
+            false => Err(TenantError::NameTaken(Quoted::new(chosen.as_ref()))),
+        }
     }
 
     /// Changes who may use a connection, and nothing else. Whoever is in the middle of a login is judged by the new state.
