@@ -155,7 +155,11 @@ fn check(tenants: &Tenants) {
     for number in 0..2 {
         let mut found: Vec<_> = tenants.by_issuer(&issuer(number)).iter().map(|found| found.id().clone()).collect();
         let of = |connection: &&Arc<entra_sso::tenants::Connection>| {
-            connection.identity_provider().is_some_and(|idp| idp.entity_id() == &issuer(number))
+            let named = match &connection.settings().trust {
+                Trust::MetadataUrl { entity_id, .. } => entity_id.as_ref(),
+                _ => None,
+            };
+            connection.identity_provider().map(|idp| idp.entity_id()).or(named) == Some(&issuer(number))
         };
         let mut wanted: Vec<_> = all.iter().filter(of).map(|connection| connection.id().clone()).collect();
         found.sort();
