@@ -695,7 +695,7 @@ fn tenant(error: &TenantError) -> Row {
         T::NotReady(_) => ("tenant.not_ready", "Look why its metadata cannot be fetched or installed; until then nobody can sign in by it.", HERE),
         T::DomainTaken(..) => ("tenant.domain_taken", "Take the domain out of the other connection first.", HERE),
         T::Ambiguous(_) => ("tenant.ambiguous", "Give each of these connections addresses of its own, and enter them as Reply URL and Identifier.", BASIC),
-        T::NameTaken(_) => ("tenant.name_taken", "Take the entity ID out of the settings, or choose one that is not below the address of our metadata.", HERE),
+        T::NameTaken(_) => ("tenant.name_taken", "Take the entity ID out of the settings, or choose one that is neither the address of our metadata nor below it.", HERE),
         T::TooMany(..) => ("tenant.too_many", "Leave out what is not in use any more.", HERE),
         T::StaleTicket(_) => ("tenant.stale_ticket", "Do nothing: the next ticket takes its place.", HERE),
         T::OlderMetadata(..) => ("tenant.older_metadata", "Look whether something between you and the identity provider hands out old documents; if the publisher shortened its dates, put the connection in anew.", HERE),

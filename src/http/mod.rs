@@ -578,7 +578,6 @@ impl Routes {
         }
     }
 
-    /// The person learns that it did not work and how to try again, and nothing more.
     /// Of several customers: how far a message comes that anybody can send must not tell who is one.
     fn alike(&self, outcome: Outcome) -> Outcome {
         match (&self.site, outcome) {
@@ -589,6 +588,7 @@ impl Routes {
         }
     }
 
+    /// The person learns that it did not work and how to try again, and nothing more.
     fn refuse(&self, error: Error) -> Outcome {
         let again = format!("<p><a href=\"{}\">Sign in again</a></p>", escape_html(self.login.path()));
         refused(error, "Not signed in", &again)

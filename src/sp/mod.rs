@@ -238,9 +238,9 @@ impl ServiceProvider {
     /// about the same person ([`Login::subject`], which you kept in your session), who authenticates after this instant
     /// less what the clocks may differ by. So whoever has the browser of somebody who signed in within that time (three
     /// minutes, unless said otherwise) can take `ForceAuthn` out of the request, and nobody is asked again. The login that
-    /// comes of it says [`is_reauthentication`](Login::is_reauthentication). For identity providers that give a person the same `NameID` at
-    /// each login, as Entra does unless *transient* was chosen. When the answer comes, see that the session still is that
-    /// person's: compare its `subject` with the login's once more.
+    /// comes of it says [`is_reauthentication`](Login::is_reauthentication). For identity providers that give a person the
+    /// same `NameID` at each login, as Entra does unless *transient* was chosen. When the answer comes, see that the session
+    /// still is that person's: compare its `subject` with the login's once more.
     ///
     /// # Errors
     /// As [`start_login`](Self::start_login).
